@@ -1,0 +1,183 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Load reads the file (none when path is empty), lays the environment over it, fills in defaults and validates.
+// environ is os.Environ()'s form.
+func Load(path string, environ []string) (*Config, error) {
+	var c Config
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w; give an existing file with --config", err)
+		}
+		if err := decode(text, &c); err != nil {
+			return nil, fmt.Errorf("read configuration %s: %w", path, err)
+		}
+	}
+	if err := overlay(&c, environ); err != nil {
+		return nil, err
+	}
+	c.fill()
+	if err := c.Validate(); err != nil {
+		if path != "" {
+			return nil, fmt.Errorf("configuration %s: %w", path, err)
+		}
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return &c, nil
+}
+
+func decode(text []byte, c *Config) error {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
+	}
+	err := yaml.UnmarshalWithOptions(text, c, yaml.Strict())
+	if err != nil {
+		return readable(err)
+	}
+	return nil
+}
+
+// readable turns the parser's error, which quotes the source (and with it, perhaps, a secret), into one sentence.
+func readable(err error) error {
+	var unknown *yaml.UnknownFieldError
+	var positioned yaml.Error
+	if !errors.As(err, &positioned) {
+		return err
+	}
+	tk := positioned.GetToken()
+	where := ""
+	if tk != nil && tk.Position != nil {
+		where = fmt.Sprintf("line %d, column %d: ", tk.Position.Line, tk.Position.Column)
+	}
+	if errors.As(err, &unknown) && tk != nil {
+		if near := nearest(tk.Value, allKeys()); near != "" {
+			return fmt.Errorf("%sunknown key %q; did you mean %q? Correct or remove it", where, tk.Value, near)
+		}
+		return fmt.Errorf("%sunknown key %q; remove it, or see the README for the keys", where, tk.Value)
+	}
+	return fmt.Errorf("%s%s; correct this line", where, positioned.GetMessage())
+}
+
+// allKeys lists every key of the configuration, at any depth.
+func allKeys() []string {
+	seen := map[string]bool{}
+	var walk func(reflect.Type)
+	walk = func(t reflect.Type) {
+		for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if tag := f.Tag.Get("yaml"); tag != "" {
+				seen[tag] = true
+				walk(f.Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+	keys := make([]string, 0, len(seen))
+	for k := range seen {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// nearest returns the candidate within two edits of word that is closest, or "".
+func nearest(word string, candidates []string) string {
+	best, bestDistance := "", 3
+	for _, c := range candidates {
+		d := distance(strings.ToLower(word), c)
+		if d < bestDistance || d == bestDistance && d < 3 && c < best {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// distance counts the edits (insert, delete, replace, swap of neighbours) between a and b.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range len(b) + 1 {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
+
+// fill puts the defaults where nothing was said.
+func (c *Config) fill() {
+	def(&c.DataDir, "crosswalk-data")
+	def(&c.Log.Level, "info")
+	def(&c.Log.Format, "text")
+	def(&c.Kafka.Listen, "127.0.0.1:0")
+	def(&c.Kafka.Partitions, 4)
+	def(&c.Kafka.Compression, "lz4")
+	def(&c.Kafka.ClientID, "crosswalk")
+	def(&c.Console.Listen, "127.0.0.1:0")
+	for i := range c.Orgs {
+		c.Orgs[i].fill()
+	}
+}
+
+func (o *Org) fill() {
+	if o.OrphanGrace == nil {
+		grace := 60 * time.Second
+		o.OrphanGrace = &grace
+	}
+	def(&o.ViewMaxBytes, 900_000)
+	def(&o.Salesforce.LoginURL, "https://login.salesforce.com")
+	def(&o.Salesforce.APIVersion, "66.0")
+	def(&o.Salesforce.Notes.PollInterval, 5*time.Minute)
+	def(&o.Salesforce.SilenceLimit, 5*time.Minute)
+	if o.Salesforce.Notes.Objects == nil {
+		o.Salesforce.Notes.Objects = []string{"Note", "Task"}
+	}
+	if o.Link.Set() {
+		def(&o.Link.Cardinality, "one_to_one")
+		def(&o.Link.NearMiss, "on")
+	}
+	for i := range o.ERP.Sources {
+		s := &o.ERP.Sources[i]
+		def(&s.Mode, "delta")
+		def(&s.Attributes, "all")
+		def(&s.MaxDeleteShare, 0.2)
+	}
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,215 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Errors are all that is wrong with a configuration, a sentence each.
+type Errors []error
+
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, err := range e {
+		lines[i] = err.Error()
+	}
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return fmt.Sprintf("%d errors:\n  - %s", len(lines), strings.Join(lines, "\n  - "))
+}
+
+// Unwrap lets errors.Is and errors.As look at each.
+func (e Errors) Unwrap() []error { return e }
+
+var (
+	aliasForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`)
+	versionForm = regexp.MustCompile(`^[0-9]{2,3}\.0$`)
+	fieldForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+)
+
+// CustomerMembers are the members of an ERP customer that a source's columns and constants may name.
+var CustomerMembers = []string{"company", "number", "name", "identifier", "balance", "currency", "terms", "email", "phone", "updated_at"}
+
+// Validate reports every error at once, each with its key and what to write instead.
+func (c *Config) Validate() error {
+	var e Errors
+	e.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	e.oneOf("log.format", c.Log.Format, "text", "json")
+	e.oneOf("kafka.compression", c.Kafka.Compression, "none", "snappy", "lz4", "zstd", "gzip")
+	for i, b := range c.Kafka.Brokers {
+		e.hostPort(fmt.Sprintf("kafka.brokers[%d]", i), b)
+	}
+	e.hostPort("kafka.listen", c.Kafka.Listen)
+	e.hostPort("console.listen", c.Console.Listen)
+	if c.Kafka.Partitions < 1 || c.Kafka.Partitions > 1000 {
+		e.add("kafka.partitions is %d; give a number from 1 to 1000", c.Kafka.Partitions)
+	}
+	if c.Kafka.SASL.Mechanism != "" {
+		e.oneOf("kafka.sasl.mechanism", c.Kafka.SASL.Mechanism, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+		if c.Kafka.SASL.Username == "" || c.Kafka.SASL.Password == "" {
+			e.add("kafka.sasl.mechanism is set but kafka.sasl.username or kafka.sasl.password is not; set both")
+		}
+	}
+	if (c.Kafka.TLS.CertFile == "") != (c.Kafka.TLS.KeyFile == "") {
+		e.add("kafka.tls.cert_file and kafka.tls.key_file go together; set both or none")
+	}
+	if c.SchemaRegistry.URL != "" {
+		e.url("schema_registry.url", c.SchemaRegistry.URL)
+	}
+	if len(c.Kafka.Brokers) > 0 && c.SchemaRegistry.URL == "" {
+		e.add("kafka.brokers is set but schema_registry.url is not; give the registry that belongs to that Kafka")
+	}
+	seen := map[string]bool{}
+	for i := range c.Orgs {
+		o := &c.Orgs[i]
+		e.org(fmt.Sprintf("orgs[%d]", i), o, len(c.Orgs))
+		if seen[o.Alias] && o.Alias != "" {
+			e.add("orgs[%d].alias %q is used twice; give each org its own", i, o.Alias)
+		}
+		seen[o.Alias] = true
+	}
+	if len(e) == 0 {
+		return nil
+	}
+	return e
+}
+
+func (e *Errors) org(at string, o *Org, count int) {
+	if o.Alias == "" && count > 1 {
+		e.add("%s.alias is missing; with several orgs each needs one (it prefixes the org's topics)", at)
+	}
+	if o.Alias != "" && !aliasForm.MatchString(o.Alias) {
+		e.add("%s.alias %q: use letters, digits, - and _, at most 40", at, o.Alias)
+	}
+	if *o.OrphanGrace < 0 {
+		e.add("%s.orphan_grace is negative; give 0 or more, e.g. 60s", at)
+	}
+	if o.ViewMaxBytes < 10_000 || o.ViewMaxBytes > 64<<20 {
+		e.add("%s.view_max_bytes is %d; give 10000 to %d, below the broker's message limit", at, o.ViewMaxBytes, 64<<20)
+	}
+	e.salesforce(at+".salesforce", &o.Salesforce)
+	e.link(at+".link", o.Link)
+	names := map[string]bool{}
+	for i := range o.ERP.Sources {
+		s := &o.ERP.Sources[i]
+		e.source(fmt.Sprintf("%s.erp.sources[%d]", at, i), s)
+		if names[s.Name] {
+			e.add("%s.erp.sources[%d].name %q is used twice; give each source its own", at, i, s.Name)
+		}
+		names[s.Name] = true
+	}
+}
+
+func (e *Errors) salesforce(at string, s *Salesforce) {
+	e.url(at+".login_url", s.LoginURL)
+	if s.InstanceURL != "" {
+		e.url(at+".instance_url", s.InstanceURL)
+	}
+	if s.StreamingURL != "" {
+		e.url(at+".streaming_url", s.StreamingURL)
+	}
+	if !versionForm.MatchString(s.APIVersion) {
+		e.add("%s.api_version %q: write it as 66.0", at, s.APIVersion)
+	}
+	for i, n := range s.Notes.Objects {
+		e.oneOf(fmt.Sprintf("%s.notes.objects[%d]", at, i), n, "Note", "Task", "ContentNote")
+	}
+	a := s.Auth
+	if a.Flow == "" {
+		if a.ClientID != "" || a.Username != "" || a.PrivateKeyFile != "" {
+			e.add("%s.auth.flow is missing; give web_server, jwt, client_credentials or password", at)
+		}
+		return
+	}
+	need := func(name, value string) {
+		if value == "" {
+			e.add("%s.auth.%s is missing; the %s flow needs it", at, name, a.Flow)
+		}
+	}
+	need("client_id", a.ClientID)
+	switch a.Flow {
+	case "web_server":
+	case "jwt":
+		need("username", a.Username)
+		need("private_key_file", a.PrivateKeyFile)
+	case "client_credentials":
+		need("client_secret", a.ClientSecret.Reveal())
+	case "password":
+		need("client_secret", a.ClientSecret.Reveal())
+		need("username", a.Username)
+		need("password", a.Password.Reveal())
+	default:
+		e.add("%s.auth.flow %q is unknown; give web_server, jwt, client_credentials or password", at, a.Flow)
+	}
+}
+
+func (e *Errors) link(at string, l Link) {
+	if !l.Set() {
+		return
+	}
+	if l.SalesforceField == "" || l.ERPField == "" {
+		e.add("%s needs salesforce_field and erp_field; set both, or none to show nothing yet", at)
+	}
+	if l.SalesforceField != "" && !fieldForm.MatchString(l.SalesforceField) {
+		e.add("%s.salesforce_field %q is no API name; give one such as ERP_Customer_No__c", at, l.SalesforceField)
+	}
+	e.oneOf(at+".cardinality", l.Cardinality, "one_to_one", "many_accounts", "many_customers", "many_to_many")
+	e.oneOf(at+".near_miss", l.NearMiss, "on", "off")
+}
+
+func (e *Errors) source(at string, s *ERPSource) {
+	if s.Name == "" {
+		e.add("%s.name is missing; name the source", at)
+	}
+	e.oneOf(at+".mode", s.Mode, "full", "delta")
+	e.oneOf(at+".attributes", s.Attributes, "all", "none")
+	if s.Delimiter != "" {
+		e.oneOf(at+".delimiter", s.Delimiter, ",", ";", "\t", "|")
+	}
+	if s.Columns["number"] == "" {
+		e.add("%s.columns.number is missing; name the column that holds the customer number", at)
+	}
+	for _, members := range []map[string]string{s.Columns, s.Constants} {
+		for m := range members {
+			if !slices.Contains(CustomerMembers, m) {
+				e.add("%s: %q is no member of a customer; use %s (other columns become attributes by themselves)", at, m, strings.Join(CustomerMembers, ", "))
+			}
+		}
+	}
+	if s.MaxDeleteShare < 0 || s.MaxDeleteShare > 1 {
+		e.add("%s.max_delete_share is %v; give a share from 0 to 1", at, s.MaxDeleteShare)
+	}
+}
+
+func (e *Errors) add(format string, args ...any) { *e = append(*e, fmt.Errorf(format, args...)) }
+
+func (e *Errors) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		e.add("%s %q is unknown; give %s", key, value, strings.Join(allowed, ", "))
+	}
+}
+
+func (e *Errors) hostPort(key, value string) {
+	if _, port, err := net.SplitHostPort(value); err != nil || port == "" {
+		e.add("%s %q is no address; write host:port", key, value)
+	}
+}
+
+func (e *Errors) url(key, value string) {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		e.add("%s is no http or https address; write https://host", key)
+	}
+}
+
+// IsInvalid reports whether err says that the configuration is wrong (exit status 2).
+func IsInvalid(err error) bool {
+	var e Errors
+	return errors.As(err, &e)
+}
