@@ -35,7 +35,7 @@ type Kafka struct {
 	Replication int      `yaml:"replication"` // of topics that Crosswalk creates; default 0 = the broker's own default
 	TLS         TLS      `yaml:"tls"`         //
 	SASL        SASL     `yaml:"sasl"`        //
-	Compression string   `yaml:"compression"` // none, snappy, lz4, zstd, gzip; default lz4
+	Compression string   `yaml:"compression"` // none, snappy, lz4, zstd, gzip; default none, which every client can read
 	ClientID    string   `yaml:"client_id"`   // default "crosswalk"
 }
 

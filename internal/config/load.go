@@ -142,7 +142,7 @@ func (c *Config) fill() {
 	def(&c.Log.Format, "text")
 	def(&c.Kafka.Listen, "127.0.0.1:0")
 	def(&c.Kafka.Partitions, 4)
-	def(&c.Kafka.Compression, "lz4")
+	def(&c.Kafka.Compression, "none")
 	def(&c.Kafka.ClientID, "crosswalk")
 	def(&c.Console.Listen, "127.0.0.1:0")
 	for i := range c.Orgs {
