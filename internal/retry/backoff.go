@@ -29,15 +29,8 @@ type Backoff struct {
 // Wait returns how long to wait after so many failures in a row (1 or more): between half of and all of
 // First·2^(failures-1), never above Max.
 func (b Backoff) Wait(failures int) time.Duration {
-	first, limit := b.First, b.Max
-	if first <= 0 {
-		first = DefaultFirst
-	}
-	if limit <= 0 {
-		limit = DefaultMax
-	}
-	limit = max(limit, first)
-	wait := first
+	limit := b.Longest()
+	wait := b.first()
 	for n := 1; n < failures && wait < limit; n++ {
 		if wait > limit/2 {
 			wait = limit
@@ -51,4 +44,19 @@ func (b Backoff) Wait(failures int) time.Duration {
 	}
 	half := wait / 2
 	return half + time.Duration(draw()*float64(wait-half))
+}
+
+// Longest returns the longest wait of the policy.
+func (b Backoff) Longest() time.Duration {
+	if b.Max <= 0 {
+		return max(DefaultMax, b.first())
+	}
+	return max(b.Max, b.first())
+}
+
+func (b Backoff) first() time.Duration {
+	if b.First <= 0 {
+		return DefaultFirst
+	}
+	return b.First
 }
