@@ -24,7 +24,7 @@ var clients = map[string][]string{
 	"internal/sfapi":    nil,
 	"internal/bayeux":   nil,
 	"internal/avro":     nil,
-	"internal/registry": nil,
+	"internal/registry": {"internal/avro/schema"}, // what can read what is a question of schemas alone
 	"internal/topic":    nil,
 	"internal/broker":   nil,
 	"internal/state":    nil,
