@@ -1,0 +1,212 @@
+package join
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// The log is how the state is kept in a Store: blocks of entries, numbered in the order in which they were written. A
+// later entry for the same thing replaces an earlier one. Blocks are written whole and read whole, so that a record
+// costs a copy and not a place in a search tree. When more than half of the log is out of date, its oldest blocks are
+// taken away, what is still true of them being written again at the end.
+const (
+	blockBytes = 256 << 10
+	logSlack   = 4 << 20 // the log may be so much longer than twice what is true of it
+)
+
+var (
+	blockPrefix = []byte("b")
+	logKey      = []byte("log")
+)
+
+// logFormat is raised when entries change their meaning: a log of another format is no log (the state is rebuilt).
+const logFormat = 1
+
+// Pair is one key of a Store with its value.
+type Pair struct{ Key, Value []byte }
+
+// Store keeps keys and values on disk.
+type Store interface {
+	Get(key []byte) (value []byte, ok bool, err error)
+	// Scan calls fn for each key with the prefix, ascending. The slices are valid during the call.
+	Scan(prefix []byte, fn func(key, value []byte) error) error
+	// Write sets and drops keys in one atomic and durable write (R33).
+	Write(set []Pair, drop [][]byte) error
+}
+
+// logState is where the log stands.
+type logState struct {
+	first, next uint32 // blocks [first, next)
+	size        int64  // their bytes
+}
+
+// liveBytes is about what the log would take if nothing in it were out of date.
+func (e *Engine) liveBytes() int64 { return e.blobs.used + 48*int64(e.published.count()) }
+
+// Commit writes what differs from the log, together with extra, in one atomic write. It must be called only when
+// everything that Settle published is acknowledged (R33). After an error the Engine must be given up.
+func (e *Engine) Commit(s Store, extra ...Pair) error {
+	w := logWriter{Engine: e, block: e.log.next, set: extra}
+	for _, id := range e.unsaved {
+		w.record(id)
+	}
+	for _, id := range e.unsavedTold {
+		r := e.records.at(id)
+		if r.is(told0) {
+			w.published(Unmatched, id)
+		}
+		if r.is(told1) {
+			w.published(View, id)
+		}
+	}
+	for _, g := range e.unsavedGroups {
+		w.published(Ambiguous, g)
+	}
+	first, err := w.clean(s)
+	if err != nil {
+		return err
+	}
+	w.cut()
+	head := binary.AppendUvarint([]byte{logFormat}, uint64(first))
+	head = binary.AppendUvarint(head, uint64(w.block))
+	head = binary.AppendUvarint(head, uint64(e.floor))
+	w.set = append(w.set, Pair{logKey, head})
+	if err := s.Write(w.set, w.drop); err != nil {
+		return err
+	}
+	e.log = logState{first, w.block, e.log.size + w.written - w.dropped}
+	e.forgetUnsaved()
+	return nil
+}
+
+func (e *Engine) forgetUnsaved() {
+	for _, id := range e.unsaved {
+		e.records.at(id).flags &^= unsaved
+	}
+	for _, id := range e.unsavedTold {
+		e.records.at(id).flags &^= told0 | told1
+	}
+	for _, id := range e.unsaved {
+		e.reap(id)
+	}
+	for _, id := range e.unsavedTold {
+		e.reap(id)
+	}
+	for _, g := range e.unsavedGroups {
+		e.groups.at(g).unsaved = false
+		e.reapGroup(g)
+	}
+	e.unsaved, e.unsavedTold, e.unsavedGroups = e.unsaved[:0], e.unsavedTold[:0], e.unsavedGroups[:0]
+}
+
+// logWriter is one Commit under way.
+type logWriter struct {
+	*Engine
+	block            uint32 // number of the block that is being filled
+	buf              []byte
+	set              []Pair
+	drop             [][]byte
+	written, dropped int64
+}
+
+func blockKey(n uint32) []byte { return binary.BigEndian.AppendUint32(bytes.Clone(blockPrefix), n) }
+
+// cut ends the block that is being filled.
+func (w *logWriter) cut() {
+	if len(w.buf) == 0 {
+		return
+	}
+	w.set = append(w.set, Pair{blockKey(w.block), w.buf})
+	w.written += int64(len(w.buf))
+	w.block++
+	w.buf = make([]byte, 0, min(cap(w.buf), 2*blockBytes))
+}
+
+func (w *logWriter) cutWhenFull() {
+	if len(w.buf) >= blockBytes {
+		w.cut()
+	}
+}
+
+func (w *logWriter) record(id uint32) {
+	w.cutWhenFull()
+	r := w.records.at(id)
+	w.buf = append(w.buf, entryRecord, byte(r.kind), boolByte(r.is(live)))
+	w.name(w.blobs.get(r.blob))
+	r.block = w.block
+}
+
+func (w *logWriter) published(t Topic, owner uint32) {
+	w.cutWhenFull()
+	if t == Ambiguous {
+		w.buf = append(w.buf, entryAmbiguous)
+		w.name(w.Engine.name(owner))
+	} else {
+		w.buf = append(w.buf, entryPublished, byte(w.records.at(owner).kind), byte(t))
+		w.name(w.key(owner))
+	}
+	pub := *w.publication(t, owner)
+	if pub == 0 {
+		w.buf = append(w.buf, 0)
+		return
+	}
+	p := w.Engine.published.at(pub)
+	w.buf = append(w.buf, 1, boolByte(p.near))
+	w.buf = append(w.buf, p.digest[:]...)
+	w.buf = binary.AppendUvarint(w.buf, uint64(p.rev))
+	p.block = w.block
+}
+
+func (w *logWriter) name(b []byte) {
+	w.buf = binary.AppendUvarint(w.buf, uint64(len(b)))
+	w.buf = append(w.buf, b...)
+}
+
+// clean takes away the oldest blocks while the log is too long, but not more than keeps pace with what is written.
+func (w *logWriter) clean(s Store) (first uint32, err error) {
+	first = w.log.first
+	for first < w.log.next && w.log.size+w.written+int64(len(w.buf))-w.dropped > 2*w.liveBytes()+logSlack &&
+		w.dropped < 2*(w.written+int64(len(w.buf)))+blockBytes {
+		key := blockKey(first)
+		block, ok, err := s.Get(key)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			if err := eachEntry(block, func(x entry) error { return w.keepEntry(first, x) }); err != nil {
+				return 0, err
+			}
+		}
+		w.dropped += int64(len(block))
+		w.drop = append(w.drop, key)
+		first++
+	}
+	return first, nil
+}
+
+// keepEntry writes an entry of an old block again when it is still what is true.
+func (w *logWriter) keepEntry(block uint32, x entry) error {
+	switch x.tag {
+	case entryRecord:
+		if id := w.find(x.kind, keyOfBlob(x.blob)); id != 0 && w.records.at(id).block == block {
+			w.record(id)
+		}
+	case entryPublished, entryAmbiguous:
+		owner := w.ownerOf(x)
+		if owner == 0 {
+			return nil
+		}
+		if pub := *w.publication(x.topic, owner); pub != 0 && w.Engine.published.at(pub).block == block {
+			w.published(x.topic, owner)
+		}
+	}
+	return nil
+}
+
+// ownerOf returns the record or group that a publication's entry names, 0 when there is none any more.
+func (e *Engine) ownerOf(x entry) uint32 {
+	if x.topic == Ambiguous {
+		return e.byGroup.find(e.hash(x.name), func(g uint32) bool { return bytes.Equal(e.name(g), x.name) })
+	}
+	return e.find(x.kind, x.name)
+}

@@ -1,0 +1,187 @@
+package join
+
+import (
+	"fmt"
+
+	"crosswalk/internal/customer"
+)
+
+// viewBuffer is the view that is being encoded.
+type viewBuffer struct {
+	out   []byte
+	parts []part
+	notes []uint32 // of all parts, one after the other
+}
+
+// part is one Account of a view with what of it is carried.
+type part struct {
+	account                   uint32
+	contacts                  []uint32
+	notesFrom, notesTo        int // in viewBuffer.notes
+	contactsTotal, notesTotal int
+	contactSizes, noteSizes   []int // bytes of each that was encoded
+}
+
+// encodeView returns the value of customer.view for a matched ERP customer, valid until the next one is encoded.
+func (e *Engine) encodeView(id uint32) ([]byte, error) {
+	e.gather(id)
+	out, err := e.appendView(id, false)
+	if err != nil || len(out) <= e.viewMax {
+		return out, err
+	}
+	e.view.shrink(len(out) - e.viewMax)
+	return e.appendView(id, true)
+}
+
+// gather finds the Accounts of the group, their Contacts and notes, within the bounds of R29.
+func (e *Engine) gather(id uint32) {
+	v := &e.view
+	v.notes = v.notes[:0]
+	accounts := e.lists.items(&e.groups.at(e.records.at(id).group).accounts)
+	for len(v.parts) < len(accounts) {
+		v.parts = append(v.parts, part{})
+	}
+	v.parts = v.parts[:len(accounts)]
+	for i, a := range accounts {
+		p := &v.parts[i]
+		contacts := e.lists.items(&e.records.at(a).related)
+		p.account, p.contactsTotal, p.contacts = a, len(contacts), firstOf(contacts, customer.MaxContacts)
+		p.notesFrom = len(v.notes)
+		v.notes = e.notesOf(v.notes, a)
+		p.notesTotal = len(v.notes) - p.notesFrom
+		p.notesTo = p.notesFrom + min(p.notesTotal, customer.MaxNotes)
+		v.notes = v.notes[:p.notesTo]
+	}
+}
+
+func (e *Engine) appendView(id uint32, truncated bool) ([]byte, error) {
+	g := e.groups.at(e.records.at(id).group)
+	b := append(e.view.out[:0], e.frames[View]...)
+	b = appendBytes(b, e.name(e.records.at(id).group))
+	b = appendText(b, e.link.SalesforceField)
+	b = appendText(b, e.link.ERPField)
+	b, err := e.appendRecord(b, id)
+	if err != nil {
+		return nil, err
+	}
+	customers := e.lists.items(&g.customers)
+	b = appendCount(b, len(customers)-1)
+	for _, other := range customers {
+		if other != id {
+			b = appendBytes(b, e.key(other))
+		}
+	}
+	b = append(b, 0)
+	b = appendCount(b, len(e.view.parts))
+	for i := range e.view.parts {
+		if b, err = e.appendPart(b, &e.view.parts[i]); err != nil {
+			return nil, err
+		}
+	}
+	b = append(b, 0)
+	if truncated {
+		b = append(b, 2, 1) // the union's second branch, true
+	} else {
+		b = append(b, 0)
+	}
+	e.view.out = b
+	return b, nil
+}
+
+// appendPart appends an Account with its Contacts and notes and remembers how many bytes each of these takes.
+func (e *Engine) appendPart(b []byte, p *part) ([]byte, error) {
+	b, err := e.appendRecord(b, p.account)
+	if err != nil {
+		return nil, err
+	}
+	p.contactSizes, p.noteSizes = p.contactSizes[:0], p.noteSizes[:0]
+	b = appendCount(b, len(p.contacts))
+	for _, c := range p.contacts {
+		from := len(b)
+		if b, err = e.appendRecord(b, c); err != nil {
+			return nil, err
+		}
+		p.contactSizes = append(p.contactSizes, len(b)-from)
+	}
+	b = appendVarint(append(b, 0), int64(p.contactsTotal))
+	notes := e.view.notes[p.notesFrom:p.notesTo]
+	b = appendCount(b, len(notes))
+	for _, n := range notes {
+		from := len(b)
+		if b, err = e.appendNote(b, n, p.account); err != nil {
+			return nil, err
+		}
+		p.noteSizes = append(p.noteSizes, len(b)-from)
+	}
+	return appendVarint(append(b, 0), int64(p.notesTotal)), nil
+}
+
+// appendRecord appends a record's key and fields.
+func (e *Engine) appendRecord(b []byte, id uint32) ([]byte, error) {
+	row := e.row(id)
+	b = appendBytes(b, row.key)
+	r, body, err := e.readers(row.value)
+	if err == nil {
+		b, err = r.AppendFields(b, body)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode fields of %s: %w", row.key, err)
+	}
+	return b, nil
+}
+
+// appendNote appends a note as it is shown with an Account: with those of its links that lead there (R18).
+func (e *Engine) appendNote(b []byte, id, account uint32) ([]byte, error) {
+	row := e.row(id)
+	b = appendBytes(b, row.key)
+	links := e.lists.items(&e.records.at(id).related)
+	n := 0
+	for _, to := range links {
+		if e.leads(to, account) {
+			n++
+		}
+	}
+	b = appendCount(b, n)
+	for _, to := range links {
+		if e.leads(to, account) {
+			b = appendBytes(b, e.key(to))
+		}
+	}
+	b = append(b, 0)
+	r, body, err := e.readers(row.value)
+	cut := false
+	if err == nil {
+		b, cut, err = r.AppendNote(b, body)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode fields of %s: %w", row.key, err)
+	}
+	if cut {
+		return append(b, 2, 1), nil
+	}
+	return append(b, 0), nil
+}
+
+// leads reports whether a note's link to a record shows the note with the Account. A Contact has a parent only while it is live.
+func (e *Engine) leads(to, account uint32) bool {
+	return to == account || e.records.at(to).parent == account
+}
+
+// shrink leaves out notes, then Contacts, from the end, as few as make the view excess bytes smaller (R29a).
+func (v *viewBuffer) shrink(excess int) {
+	excess++ // truncated takes two bytes instead of one
+	for i := len(v.parts) - 1; i >= 0 && excess > 0; i-- {
+		p := &v.parts[i]
+		for n := len(p.noteSizes); n > 0 && excess > 0; n-- {
+			excess -= p.noteSizes[n-1] + arrayLen(n) - arrayLen(n-1)
+			p.notesTo--
+		}
+	}
+	for i := len(v.parts) - 1; i >= 0 && excess > 0; i-- {
+		p := &v.parts[i]
+		for n := len(p.contactSizes); n > 0 && excess > 0; n-- {
+			excess -= p.contactSizes[n-1] + arrayLen(n) - arrayLen(n-1)
+			p.contacts = p.contacts[:n-1]
+		}
+	}
+}
