@@ -98,9 +98,11 @@ func TestEventsOfALostReplyComeAgain(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(w http.ResponseWriter){
 		"connection dropped": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
-		"cut off":            func(w http.ResponseWriter) { _, _ = w.Write([]byte(`[{"channel":"/data/AccountChangeEvent","data":{"pay`)) },
-		"empty":              func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) },
-		"another page":       func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>We are down for maintenance.</html>")) },
+		"cut off": func(w http.ResponseWriter) {
+			_, _ = w.Write([]byte(`[{"channel":"/data/AccountChangeEvent","data":{"pay`))
+		},
+		"empty":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) },
+		"another page": func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>We are down for maintenance.</html>")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,11 +26,11 @@ type run struct {
 
 	opened   bool   // the server granted a session at least once
 	rejected string // the token to ask a replacement for; empty: the current one will do
-	// The row of failures so far.
-	failures  int  // in all, since a session lasted
-	busy      int  // of CauseBusy, since a session got as far as its first events
-	refused   int  // tokens refused, since then
-	forbidden bool // a fresh token was asked for because of an HTTP 403, since then
+	// The row of failures so far. A session that lasted ends it all, the answer to a request for events all but failures.
+	failures  int
+	busy      int  // of CauseBusy
+	refused   int  // tokens
+	forbidden bool // a fresh token was asked for because of an HTTP 403
 	warned    bool // the log has a warning that asks for a line saying that it is over
 }
 
@@ -99,7 +99,7 @@ func (r *run) deliver(ctx context.Context) error {
 // sessionEnd is what plan needs to know of a session that ended.
 type sessionEnd struct {
 	error
-	lasted   time.Duration // since its first answer with events or none; negative when it did not get that far
+	lasted   time.Duration // since all channels were subscribed to; negative when it did not get that far
 	interval time.Duration // the server's advice
 	token    string
 }
@@ -113,7 +113,7 @@ func (r *run) plan(err error) (wait time.Duration, final error) {
 		return 0, err
 	}
 	if end.lasted >= min(settled, r.config.Backoff.Longest()) {
-		r.failures = 0
+		r.failures, r.busy, r.refused, r.forbidden = 0, 0, 0, false
 	}
 	lost := r.asLost(end.error)
 	if lost == nil {

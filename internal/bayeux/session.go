@@ -19,7 +19,8 @@ type session struct {
 	serverTime time.Time // of the last answer
 	lastID     int
 	subscribed []string
-	streaming  time.Time // when the first request for events was answered; zero before
+	ready      time.Time // when the last channel was subscribed to; zero before
+	streaming  bool      // a request for events was answered after that
 	leaving    bool      // the farewell has begun
 }
 
@@ -36,6 +37,7 @@ func (s *session) live(ctx context.Context) error {
 			return err
 		}
 	}
+	s.ready = time.Now()
 	for {
 		if err := s.next(ctx); err != nil {
 			return err
@@ -104,7 +106,7 @@ func (s *session) next(ctx context.Context) error {
 		return err
 	}
 	s.config.Metrics.connects.Inc()
-	if s.streaming.IsZero() {
+	if !s.streaming {
 		s.begin()
 	}
 	switch s.advice.reconnect {
@@ -118,7 +120,7 @@ func (s *session) next(ctx context.Context) error {
 
 // begin notes that the session works: a request for events was answered after all channels were subscribed to.
 func (s *session) begin() {
-	s.streaming = time.Now()
+	s.streaming = true
 	s.busy, s.refused, s.forbidden = 0, 0, false
 	if s.warned {
 		s.warned = false
@@ -159,8 +161,8 @@ func (s *session) end(ctx context.Context, err error) {
 // explain adds to err what plan needs to know of the session.
 func (s *session) explain(err error) error {
 	lasted := time.Duration(-1)
-	if !s.streaming.IsZero() {
-		lasted = time.Since(s.streaming)
+	if !s.ready.IsZero() {
+		lasted = time.Since(s.ready)
 	}
 	return &sessionEnd{error: err, lasted: lasted, interval: s.advice.interval, token: s.token}
 }
