@@ -16,7 +16,7 @@ type step struct {
 	size     int // of a fixed
 	empty    bool
 	fields   []stepField // of a record, in the order of the wire
-	order    []int       // indices of fields, by name
+	sorted   bool        // fields stand in the order of their names
 	branches []*step
 	elem     *step
 	symbols  []string
@@ -25,8 +25,9 @@ type step struct {
 }
 
 type stepField struct {
-	name string
-	step *step
+	name    string
+	encoded []byte // the name as an Avro string
+	step    *step
 }
 
 // logical is the meaning of a number or of bytes.
@@ -52,8 +53,8 @@ var logicals = map[string]logical{
 	"local-timestamp-millis": localMillis, "local-timestamp-micros": localMicros, "local-timestamp-nanos": localNanos,
 }
 
-// maxScale bounds what a schema may make us write out: 10^-4096 has that many zeros.
-const maxScale = 4096
+// maxScale bounds what a schema may make us write out: 10^-128 has that many zeros.
+const maxScale = 128
 
 // attributeMap and attributeList are the records by which a FieldValue holds objects and lists.
 const (
@@ -89,11 +90,10 @@ func (c *compiler) step(n *schema.Node) *step {
 	if s.logical == decimal && s.scale > maxScale {
 		c.err = fmt.Errorf("a decimal with a scale of %d: at most %d is read", s.scale, maxScale)
 	}
-	for i, f := range n.Fields {
-		s.fields = append(s.fields, stepField{f.Name, c.step(f.Type)})
-		s.order = append(s.order, i)
+	for _, f := range n.Fields {
+		s.fields = append(s.fields, stepField{f.Name, appendString(nil, f.Name), c.step(f.Type)})
 	}
-	slices.SortFunc(s.order, func(a, b int) int { return strings.Compare(s.fields[a].name, s.fields[b].name) })
+	s.sorted = slices.IsSortedFunc(s.fields, func(a, b stepField) int { return strings.Compare(a.name, b.name) })
 	for _, b := range n.Branches {
 		s.branches = append(s.branches, c.step(b))
 	}

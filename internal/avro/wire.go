@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 
 	"crosswalk/internal/avro/schema"
 )
@@ -26,7 +25,7 @@ const (
 	// maxNesting bounds how deep a body may nest: hostile bytes of a recursive type must not exhaust the stack.
 	maxNesting = 512
 	// maxEmptyItems bounds, over a whole body, items that take no bytes: a list of 2^60 nulls is three bytes long.
-	maxEmptyItems = 1 << 16
+	maxEmptyItems = 1 << 12
 )
 
 // Frame appends the five bytes that open every message in Confluent's wire format: 0, then the schema id, big-endian.
@@ -45,16 +44,8 @@ func Unframe(b []byte) (id int, body []byte, err error) {
 	return int(binary.BigEndian.Uint32(b[1:])), b[headerSize:], nil
 }
 
-// appendLong appends an int or a long: zigzag, seven bits a byte.
-func appendLong(dst []byte, n int64) []byte {
-	return binary.AppendUvarint(dst, uint64(n<<1)^uint64(n>>63))
-}
-
-// longSize is the number of bytes that appendLong appends.
-func longSize(n int64) int {
-	z := uint64(n<<1) ^ uint64(n>>63)
-	return (bits.Len64(z|1) + 6) / 7
-}
+// appendLong appends an int or a long: Avro's are Go's signed varints.
+func appendLong(dst []byte, n int64) []byte { return binary.AppendVarint(dst, n) }
 
 func appendString(dst []byte, s string) []byte {
 	return append(appendLong(dst, int64(len(s))), s...)

@@ -1,0 +1,343 @@
+package avro
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"unicode/utf8"
+
+	"crosswalk/internal/avro/schema"
+)
+
+// The branches of a field value, as they are written: union of null, boolean, long, decimal(38,18), string, AttributeMap and
+// AttributeList.
+const (
+	fvNull byte = 2 * iota
+	fvBool
+	fvLong
+	fvDecimal
+	fvString
+	fvMap
+	fvList
+)
+
+// fieldScale is the scale of a field value's decimals.
+const fieldScale = 18
+
+// AppendFields appends the record's fields as an Avro map of field values, sorted by name: the `fields` of a view. _change and
+// the fields named in except are left out. The same values give the same bytes, however their writer laid them out.
+//
+// Dates and times become ISO 8601 text, floats their shortest digits, enum symbols text, bytes base64 text; a number beyond
+// decimal(38,18) becomes the text of its digits. Maps and records become AttributeMaps sorted by name, of a key
+// that is there twice the last one.
+func (w *Walker) AppendFields(dst, body []byte, except ...string) ([]byte, error) {
+	out, _, err := w.appendFields(dst, body, 0, except)
+	return out, err
+}
+
+// AppendNote appends the fields of a note as AppendFields does, without id and links. Its text is cut after maxRunes
+// code points; cut reports whether it was.
+func (w *Walker) AppendNote(dst, body []byte, maxRunes int) (out []byte, cut bool, err error) {
+	return w.appendFields(dst, body, maxRunes, []string{"id", "links"})
+}
+
+func (w *Walker) appendFields(dst, body []byte, maxRunes int, except []string) (out []byte, cut bool, err error) {
+	fw := w.pool.Get().(*fieldWriter)
+	defer w.pool.Put(fw)
+	fw.r = reader{b: body, text: fw.r.text}
+	fw.out, fw.spans, fw.maxRunes, fw.cut = dst, fw.spans[:0], maxRunes, false
+	err = fw.root(w.root, except)
+	if err == nil && fw.r.i != len(body) {
+		err = errTooLong
+	}
+	out, cut = fw.out, fw.cut
+	fw.r.b, fw.out = nil, nil
+	if err != nil {
+		return dst, false, w.undecodable(err)
+	}
+	return out, cut, nil
+}
+
+// fieldWriter copies values as field values. An object's entries are written as they come and put in order at its end.
+type fieldWriter struct {
+	r        reader
+	out      []byte
+	spans    []span // entries of the objects that are being written, innermost last
+	sort     []byte // room to reorder entries in
+	maxRunes int    // of a field named text at the top; 0 is no bound
+	cut      bool
+}
+
+// span is where an entry, key and value, stands in out.
+type span struct {
+	key      []byte // part of the body or of the schema
+	from, to int
+}
+
+// root writes the fields of the whole record.
+func (w *fieldWriter) root(s *step, except []string) error {
+	count := 0
+	for i := range s.fields {
+		if !leftOut(s.fields[i].name, except) {
+			count++
+		}
+	}
+	if count > 0 {
+		w.out = appendLong(w.out, int64(count))
+	}
+	first := len(w.spans)
+	for i := range s.fields {
+		f := &s.fields[i]
+		if leftOut(f.name, except) {
+			if err := w.r.skip(f.step, 0); err != nil {
+				return err
+			}
+			continue
+		}
+		from := len(w.out)
+		w.out = append(w.out, f.encoded...)
+		var err error
+		if w.maxRunes > 0 && f.name == "text" {
+			err = w.text(f.step)
+		} else {
+			err = w.value(f.step, 0)
+		}
+		if err != nil {
+			return err
+		}
+		w.note(s, f, from)
+	}
+	w.inOrder(first)
+	w.out = append(w.out, 0)
+	return nil
+}
+
+func leftOut(name string, except []string) bool {
+	return name == changeField || slices.Contains(except, name)
+}
+
+// note remembers where a field stands, when the record's fields have to be put in order.
+func (w *fieldWriter) note(s *step, f *stepField, from int) {
+	if !s.sorted {
+		w.spans = append(w.spans, span{f.encoded[len(f.encoded)-len(f.name):], from, len(w.out)})
+	}
+}
+
+// text writes a text of at most maxRunes code points.
+func (w *fieldWriter) text(s *step) error {
+	at := w.r.i
+	t, err := w.r.branch(s)
+	if err != nil {
+		return err
+	}
+	if t.kind != schema.String {
+		w.r.i = at
+		return w.value(s, 0)
+	}
+	b, err := w.r.bytes()
+	if err != nil {
+		return err
+	}
+	end, runes := 0, 0
+	for end < len(b) && runes < w.maxRunes {
+		_, n := utf8.DecodeRune(b[end:])
+		end += n
+		runes++
+	}
+	w.cut = end < len(b)
+	w.out = appendBytes(append(w.out, fvString), b[:end])
+	return nil
+}
+
+// value copies one value.
+func (w *fieldWriter) value(s *step, depth int) error {
+	if depth > maxNesting {
+		return errDepth
+	}
+	s, err := w.r.branch(s)
+	if err != nil {
+		return err
+	}
+	switch s.kind {
+	case schema.Null:
+		w.out = append(w.out, fvNull)
+		return nil
+	case schema.Boolean:
+		b, err := w.r.bool()
+		w.out = appendBool(append(w.out, fvBool), b)
+		return err
+	case schema.Int, schema.Long:
+		n, err := w.r.whole(s)
+		if err != nil {
+			return err
+		}
+		if s.logical == plain {
+			w.out = appendLong(append(w.out, fvLong), n)
+			return nil
+		}
+		w.r.text = appendTemporal(w.r.text[:0], s.logical, n)
+		w.out = appendBytes(append(w.out, fvString), w.r.text)
+		return nil
+	case schema.String:
+		b, err := w.r.bytes()
+		w.out = appendBytes(append(w.out, fvString), b)
+		return err
+	case schema.Enum:
+		i, err := w.r.index(len(s.symbols), errSymbol)
+		if err != nil {
+			return err
+		}
+		w.out = appendString(append(w.out, fvString), s.symbols[i])
+		return nil
+	case schema.Float, schema.Double:
+		return w.float(s)
+	case schema.Bytes, schema.Fixed:
+		return w.bytes(s)
+	case schema.Array:
+		return w.list(s, depth)
+	case schema.Map:
+		return w.object(s, depth)
+	}
+	return w.record(s, depth)
+}
+
+func (w *fieldWriter) float(s *step) error {
+	err := w.r.float(s)
+	if errors.Is(err, errNotFinite) {
+		w.out = appendBytes(append(w.out, fvString), w.r.text)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.number(w.r.text)
+	return nil
+}
+
+// number writes decimal digits, as text when they do not fit.
+func (w *fieldWriter) number(text []byte) {
+	neg, size, err := parseDecimal(string(text), fieldScale)
+	if err != nil {
+		w.out = appendBytes(append(w.out, fvString), text)
+		return
+	}
+	w.out = appendUnscaled(append(w.out, fvDecimal), neg, size)
+}
+
+func (w *fieldWriter) bytes(s *step) error {
+	if s.logical != decimal {
+		n := int64(s.size)
+		if s.kind == schema.Bytes {
+			var err error
+			if n, err = w.r.long(); err != nil {
+				return err
+			}
+		}
+		b, err := w.r.take(n)
+		if err != nil {
+			return err
+		}
+		w.out = appendLong(append(w.out, fvString), int64(base64.StdEncoding.EncodedLen(len(b))))
+		w.out = base64.StdEncoding.AppendEncode(w.out, b)
+		return nil
+	}
+	b, err := w.r.unscaled(s)
+	if err != nil {
+		return err
+	}
+	if len(b) <= 16 && s.scale <= fieldScale {
+		neg, u := unscaled(b)
+		if u, err = u.shift(fieldScale - s.scale); err == nil && u.less(bound38) {
+			w.out = appendUnscaled(append(w.out, fvDecimal), neg, u)
+			return nil
+		}
+	}
+	w.r.text = appendDecimalText(w.r.text[:0], b, s.scale)
+	w.number(w.r.text)
+	return nil
+}
+
+func (w *fieldWriter) list(s *step, depth int) error {
+	w.out = append(w.out, fvList)
+	start, count := len(w.out), int64(0)
+	err := w.r.items(s, func([]byte) error {
+		count++
+		return w.value(s.elem, depth+1)
+	})
+	w.close(start, count)
+	return err
+}
+
+func (w *fieldWriter) object(s *step, depth int) error {
+	w.out = append(w.out, fvMap)
+	start, first := len(w.out), len(w.spans)
+	err := w.r.items(s, func(key []byte) error {
+		from := len(w.out)
+		w.out = appendBytes(w.out, key)
+		if err := w.value(s.elem, depth+1); err != nil {
+			return err
+		}
+		w.spans = append(w.spans, span{key, from, len(w.out)})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.close(start, w.inOrder(first))
+	return nil
+}
+
+func (w *fieldWriter) record(s *step, depth int) error {
+	w.out = append(w.out, fvMap)
+	start, first := len(w.out), len(w.spans)
+	for i := range s.fields {
+		f := &s.fields[i]
+		from := len(w.out)
+		w.out = append(w.out, f.encoded...)
+		if err := w.value(f.step, depth+1); err != nil {
+			return err
+		}
+		w.note(s, f, from)
+	}
+	w.inOrder(first)
+	w.close(start, int64(len(s.fields)))
+	return nil
+}
+
+// close puts the count of items before them, as one block, and ends the list.
+func (w *fieldWriter) close(start int, count int64) {
+	if count > 0 {
+		var head [binary.MaxVarintLen64]byte
+		w.out = slices.Insert(w.out, start, appendLong(head[:0], count)...)
+	}
+	w.out = append(w.out, 0)
+}
+
+// inOrder puts the entries from the first span on in the order of their keys, of a key that is there twice the last one, forgets
+// their spans and returns how many entries there are.
+func (w *fieldWriter) inOrder(first int) int64 {
+	spans := w.spans[first:]
+	w.spans = w.spans[:first]
+	sorted := true
+	for i := 1; i < len(spans) && sorted; i++ {
+		sorted = bytes.Compare(spans[i-1].key, spans[i].key) < 0
+	}
+	if sorted {
+		return int64(len(spans))
+	}
+	start := spans[0].from
+	w.sort = append(w.sort[:0], w.out[start:]...)
+	slices.SortStableFunc(spans, func(a, b span) int { return bytes.Compare(a.key, b.key) })
+	w.out = w.out[:start]
+	count := int64(0)
+	for i, sp := range spans {
+		if i+1 < len(spans) && bytes.Equal(sp.key, spans[i+1].key) {
+			continue
+		}
+		w.out = append(w.out, w.sort[sp.from-start:sp.to-start]...)
+		count++
+	}
+	return count
+}
