@@ -1,0 +1,35 @@
+package topic
+
+import (
+	"context"
+	"fmt"
+)
+
+// ReadAll yields every record that the topics hold at the time of the call, barriers left out, each partition in its order,
+// and returns the position behind the last. The record's memory is valid until fn returns.
+func (c *Client) ReadAll(ctx context.Context, topics []string, fn func(Record) error) (Position, error) {
+	ends, err := c.Offsets(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.NewReader(ReaderConfig{Topics: topics})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // only ends the fetching
+	var f Fetch
+	for !f.CaughtUp(ends) {
+		if f, err = r.Poll(ctx); err != nil {
+			return nil, err
+		}
+		for _, record := range f.Records {
+			if record.Offset >= ends[record.Topic][record.Partition].End {
+				continue // came while the rest was read
+			}
+			if err := fn(record); err != nil {
+				return nil, fmt.Errorf("take record %d of %s partition %d: %w", record.Offset, record.Topic, record.Partition, err)
+			}
+		}
+	}
+	return f.Next, nil
+}
