@@ -46,6 +46,12 @@ func (s *Server) hold(q *request, m message, x *session, mine int, immediate boo
 	if immediate {
 		done.Advice = map[string]any{"interval": 0, "timeout": s.opt.MaxHold.Milliseconds(), "reconnect": "retry"}
 	}
+	held := false
+	defer func() {
+		if held {
+			s.holding(-1)
+		}
+	}()
 	for {
 		changed := s.log.Changed()
 		x.mu.Lock()
@@ -71,6 +77,10 @@ func (s *Server) hold(q *request, m message, x *session, mine int, immediate boo
 		if q.events > 0 || immediate {
 			s.reply(q, done)
 			return
+		}
+		if !held {
+			held = true
+			s.holding(+1)
 		}
 		select {
 		case <-timer.C:

@@ -15,6 +15,7 @@ type Stats struct {
 	Faults                                        int64 // messages that the hook answered
 	Expired                                       int64 // sessions that ended for want of a connect
 	Sessions                                      int   // live now
+	Held                                          int   // connects held now
 }
 
 // Stats returns the counters.
@@ -102,6 +103,23 @@ func (s *Server) AwaitDelivered(ctx context.Context, replayID int64) error {
 		return fmt.Errorf("await delivery of event %d: %w", replayID, err)
 	}
 	return nil
+}
+
+// AwaitHeld returns when at least n connects are held, or with an error when ctx ends: an event committed now is
+// delivered without a further request.
+func (s *Server) AwaitHeld(ctx context.Context, n int) error {
+	err := s.await(ctx, func() bool { return s.Stats().Held >= n })
+	if err != nil {
+		return fmt.Errorf("await %d held connects: %w", n, err)
+	}
+	return nil
+}
+
+func (s *Server) holding(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Held += n
+	s.signal()
 }
 
 func (s *Server) await(ctx context.Context, done func() bool) error {

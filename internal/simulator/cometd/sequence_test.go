@@ -15,7 +15,7 @@ func TestSequence(t *testing.T) {
 		o := setup(t)
 		c := o.client(t)
 		h := c.handshake()[0]
-		if h["successful"] != true || h["ext"].(map[string]any)["replay"] != true || len(c.id) < 20 {
+		if !ok(h) || fmt.Sprint(h["ext"]) != "map[payload.format:true replay:true]" || len(c.id) < 20 {
 			t.Fatalf("handshake: %v", h)
 		}
 		start := time.Now()
@@ -23,34 +23,35 @@ func TestSequence(t *testing.T) {
 		if time.Since(start) != 0 || len(first) != 1 || advice(first[0]) != "retry" {
 			t.Errorf("first connect: %v after %v", first, time.Since(start))
 		}
-		if r := c.subscribe("/data/AccountChangeEvent", -1); r["successful"] != true || r["subscription"] != "/data/AccountChangeEvent" {
+		if r := c.subscribe("/data/AccountChangeEvent", -1); !ok(r) || r["subscription"] != "/data/AccountChangeEvent" {
 			t.Errorf("subscribe: %v", r)
 		}
 		idle := c.connect()
-		if time.Since(start) != 110*time.Second || len(idle) != 1 || idle[0]["advice"] != nil || idle[0]["successful"] != true {
+		if time.Since(start) != 110*time.Second || len(idle) != 1 || idle[0]["advice"] != nil || !ok(idle[0]) {
 			t.Errorf("idle connect: %v after %v", idle, time.Since(start))
 		}
-		var id int64
+		committed := make(chan int64, 1)
 		go func() {
 			pass(7 * second)
-			id = o.update(1)
+			committed <- o.update(1)
 		}()
 		start = time.Now()
 		got := c.connect()
+		id := <-committed
 		if time.Since(start) != 7*second || !reflect.DeepEqual(replayIDs(got), []int64{id}) || last(got)["channel"] != "/meta/connect" {
 			t.Errorf("connect with event: %v after %v", got, time.Since(start))
 		}
 		if got[0]["channel"] != "/data/AccountChangeEvent" {
 			t.Errorf("event's channel: %v", got[0]["channel"])
 		}
-		if r := c.send(msg{"channel": "/meta/unsubscribe", "subscription": "/data/AccountChangeEvent"})[0]; r["successful"] != true {
+		if r := c.send(msg{"channel": "/meta/unsubscribe", "subscription": "/data/AccountChangeEvent"})[0]; !ok(r) {
 			t.Errorf("unsubscribe: %v", r)
 		}
 		o.update(2)
 		if got := c.connect(); len(got) != 1 {
 			t.Errorf("connect after unsubscribe: %v", got)
 		}
-		if r := c.send(msg{"channel": "/meta/disconnect"})[0]; r["successful"] != true {
+		if r := c.send(msg{"channel": "/meta/disconnect"})[0]; !ok(r) {
 			t.Errorf("disconnect: %v", r)
 		}
 		if r := c.connect()[0]; r["error"] != "403::Unknown client" || advice(r) != "handshake" {
@@ -82,7 +83,7 @@ func TestReplay(t *testing.T) {
 		for _, bad := range []any{82, one - 1, three + 1, -3, "x", 1.5} {
 			r := c.subscribe("/data/ChangeEvents", bad)
 			text, _ := r["error"].(string)
-			if r["successful"] != false || !strings.HasPrefix(text, "400::The replayId {") {
+			if ok(r) || !strings.HasPrefix(text, "400::The replayId {") {
 				t.Errorf("replay %v: %v", bad, r)
 			}
 		}

@@ -20,7 +20,7 @@ type org struct {
 	log *cdc.Log
 }
 
-func setup(t *testing.T, change ...func(*cometd.Options)) org {
+func setup(t testing.TB, change ...func(*cometd.Options)) org {
 	t.Helper()
 	log := cdc.NewLog(cdc.Options{Seed: 1})
 	opt := cometd.Options{Log: log, Cookies: cometd.CookiesAlways}
@@ -40,7 +40,7 @@ func (o org) update(n int) int64 {
 
 // client speaks Bayeux straight to the handler: no network, so that a synctest bubble sees every wait.
 type client struct {
-	t       *testing.T
+	t       testing.TB
 	server  http.Handler
 	path    string
 	token   string
@@ -49,7 +49,7 @@ type client struct {
 	serial  int
 }
 
-func (o org) client(t *testing.T) *client {
+func (o org) client(t testing.TB) *client {
 	return &client{t: t, server: o.Server, path: "/cometd/66.0", token: "good", cookies: make(map[string]*http.Cookie)}
 }
 
@@ -94,7 +94,7 @@ func (c *client) send(messages ...msg) []msg {
 	return decode(c.t, w)
 }
 
-func decode(t *testing.T, w *httptest.ResponseRecorder) []msg {
+func decode(t testing.TB, w *httptest.ResponseRecorder) []msg {
 	t.Helper()
 	var replies []msg
 	d := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
@@ -135,7 +135,7 @@ func (c *client) open(channel string, replay any) {
 	c.t.Helper()
 	c.handshake()
 	c.connect()
-	if r := c.subscribe(channel, replay); r["successful"] != true {
+	if r := c.subscribe(channel, replay); !ok(r) {
 		c.t.Fatalf("subscribe %s: %v", channel, r)
 	}
 }
@@ -152,6 +152,12 @@ func replayIDs(replies []msg) []int64 {
 		ids = append(ids, n)
 	}
 	return ids
+}
+
+// ok reports whether a reply was successful.
+func ok(m msg) bool {
+	v, _ := m["successful"].(bool)
+	return v
 }
 
 // last returns the reply at the end.
@@ -174,3 +180,10 @@ const second = time.Second
 
 // pass lets fake time pass; it is only called in a synctest bubble.
 func pass(d time.Duration) { <-time.After(d) }
+
+// recorder answers a request that a client did not make.
+func recorder(o org, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	o.ServeHTTP(w, r)
+	return w
+}
