@@ -228,14 +228,7 @@ func (w *fieldWriter) number(text []byte) {
 
 func (w *fieldWriter) bytes(s *step) error {
 	if s.logical != decimal {
-		n := int64(s.size)
-		if s.kind == schema.Bytes {
-			var err error
-			if n, err = w.r.long(); err != nil {
-				return err
-			}
-		}
-		b, err := w.r.take(n)
+		b, err := w.r.raw(s)
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/linkedin/goavro/v2"
 
@@ -192,10 +191,7 @@ func (f *rowField) append(dst []byte, v *change.Value) ([]byte, error) {
 	}
 	switch kind {
 	case change.String:
-		if !utf8.ValidString(v.Str()) {
-			return dst, fmt.Errorf("the text %.60q is not UTF-8", v.Str())
-		}
-		return appendString(dst, v.Str()), nil
+		return appendText(dst, v.Str())
 	case change.Decimal:
 		out, err := appendDecimal(dst, v.Str(), f.branches[f.branch].scale)
 		if err != nil {

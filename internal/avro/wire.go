@@ -181,19 +181,21 @@ func (r *reader) done(end int) error {
 // maxDecimalBytes bounds a decimal: 1,024 bytes are 2,466 digits, more than any identifier may have.
 const maxDecimalBytes = 1024
 
-// unscaled reads the two's complement of a decimal: bytes or fixed.
-func (r *reader) unscaled(s *step) ([]byte, error) {
-	n := int64(s.size)
-	if s.kind == schema.Bytes {
-		var err error
-		if n, err = r.long(); err != nil {
-			return nil, err
-		}
+// raw reads bytes or a fixed. The result is part of the body.
+func (r *reader) raw(s *step) ([]byte, error) {
+	if s.kind == schema.Fixed {
+		return r.take(int64(s.size))
 	}
-	if n > maxDecimalBytes {
+	return r.bytes()
+}
+
+// unscaled reads the two's complement of a decimal.
+func (r *reader) unscaled(s *step) ([]byte, error) {
+	b, err := r.raw(s)
+	if err == nil && len(b) > maxDecimalBytes {
 		return nil, errCount
 	}
-	return r.take(n)
+	return b, err
 }
 
 // decimal reads a decimal as canonical text, which is valid until the next one is read.
