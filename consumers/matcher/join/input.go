@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"crosswalk/consumers/matcher/rule"
+	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
 )
 
@@ -28,24 +29,8 @@ type Input struct {
 	Time    int64 // the record's time in milliseconds: a deletion is remembered from then on (R2)
 }
 
-// Reader reads Avro bodies written with one schema. An error means that the body is not of that schema.
-type Reader interface {
-	// Check reads the whole body.
-	Check(body []byte) error
-	// Value returns the field at the path as the identifier rules see it.
-	Value(body []byte, path ...string) (rule.Value, error)
-	// True reports whether the field at the path is the boolean true.
-	True(body []byte, path ...string) (bool, error)
-	// Strings returns the items of an array of strings; nil when the field is absent or null.
-	Strings(body []byte, path ...string) ([]string, error)
-	// AppendFields appends the record's fields without _change as an Avro map of field values, sorted by name.
-	AppendFields(dst, body []byte) ([]byte, error)
-	// AppendNote does the same for a note without its id and links, and cuts its text (R29).
-	AppendNote(dst, body []byte) (out []byte, cut bool, err error)
-}
-
-// Readers finds the Reader of the schema that a framed value names, and the body behind the frame.
-type Readers func(value []byte) (r Reader, body []byte, err error)
+// Readers finds the Walker of the schema that a framed value names, and the body behind the frame.
+type Readers func(value []byte) (w *avro.Walker, body []byte, err error)
 
 // facts is what a record's value says as far as the join is concerned.
 type facts struct {
@@ -62,29 +47,29 @@ func (e *Engine) read(kind Kind, key, value []byte) (facts, error) {
 	if value == nil {
 		return facts{}, nil
 	}
-	r, body, err := e.readers(value)
+	w, body, err := e.readers(value)
 	if err != nil {
 		return facts{}, err
 	}
-	if err := r.Check(body); err != nil {
+	if err := w.Check(body); err != nil {
 		return facts{}, err
 	}
 	f := facts{live: true}
 	switch kind {
 	case Account, Customer:
 		if kind == Customer && e.deletedPath != nil {
-			gone, err := r.True(body, e.deletedPath...)
-			if err != nil || gone {
+			flag, err := w.Lookup(body, e.deletedPath...)
+			if err != nil || flag.True {
 				return facts{}, err
 			}
 		}
-		f.identifier, f.miss, err = e.identify(kind, key, r, body)
+		f.identifier, f.miss, err = e.identify(kind, key, w, body)
 	case Contact:
-		var v rule.Value
-		v, err = r.Value(body, "AccountId")
-		f.parent, f.hasParent = v.Text, v.Kind == rule.Text
+		var v avro.Value
+		v, err = w.Lookup(body, "AccountId")
+		f.parent, f.hasParent = v.Text, v.Kind == avro.Text
 	case Note:
-		f.links, err = r.Strings(body, "links")
+		f.links, err = w.Strings(body, "links")
 	default:
 		err = fmt.Errorf("record of unknown kind %d", kind)
 	}
@@ -92,7 +77,7 @@ func (e *Engine) read(kind Kind, key, value []byte) (facts, error) {
 }
 
 // identify returns the identifier of an Account or ERP customer under the current link (R8–R10).
-func (e *Engine) identify(kind Kind, key []byte, r Reader, body []byte) (string, rule.Miss, error) {
+func (e *Engine) identify(kind Kind, key []byte, w *avro.Walker, body []byte) (string, rule.Miss, error) {
 	if e.link == nil {
 		return "", rule.Miss{}, nil
 	}
@@ -104,15 +89,31 @@ func (e *Engine) identify(kind Kind, key []byte, r Reader, body []byte) (string,
 	if kind == Account {
 		path = e.salesforcePath
 	}
-	v, err := r.Value(body, path...)
+	found, err := w.Lookup(body, path...)
 	if err != nil {
 		return "", rule.Miss{}, err
 	}
+	v := valueOf(found)
 	if byID && v.Kind == rule.Text {
 		v.Text = rule.LongID(v.Text)
 	}
 	id, miss := rule.Identify(v)
 	return id, miss, nil
+}
+
+// valueOf says what was found in the words of the identifier rules.
+func valueOf(v avro.Value) rule.Value {
+	switch v.Kind {
+	case avro.Absent:
+		return rule.Value{}
+	case avro.Null:
+		return rule.Value{Kind: rule.Null}
+	case avro.Text:
+		return rule.Value{Kind: rule.Text, Text: v.Text}
+	case avro.Number:
+		return rule.Value{Kind: rule.Number, Text: v.Text}
+	}
+	return rule.Value{Kind: rule.Other}
 }
 
 // misses gives each reason for a missing identifier a number that fits into a record.

@@ -64,11 +64,11 @@ func (e *Engine) regroup(link *customer.Link) error {
 			continue
 		}
 		row := e.row(id)
-		reader, body, err := e.readers(row.value)
+		w, body, err := e.readers(row.value)
 		if err != nil {
 			return err
 		}
-		identifier, miss, err := e.identify(r.kind, row.key, reader, body)
+		identifier, miss, err := e.identify(r.kind, row.key, w, body)
 		if err != nil {
 			return err
 		}

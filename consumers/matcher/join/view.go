@@ -120,9 +120,9 @@ func (e *Engine) appendPart(b []byte, p *part) ([]byte, error) {
 func (e *Engine) appendRecord(b []byte, id uint32) ([]byte, error) {
 	row := e.row(id)
 	b = appendBytes(b, row.key)
-	r, body, err := e.readers(row.value)
+	w, body, err := e.readers(row.value)
 	if err == nil {
-		b, err = r.AppendFields(b, body)
+		b, err = w.AppendFields(b, body)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("encode fields of %s: %w", row.key, err)
@@ -148,10 +148,10 @@ func (e *Engine) appendNote(b []byte, id, account uint32) ([]byte, error) {
 		}
 	}
 	b = append(b, 0)
-	r, body, err := e.readers(row.value)
+	w, body, err := e.readers(row.value)
 	cut := false
 	if err == nil {
-		b, cut, err = r.AppendNote(b, body)
+		b, cut, err = w.AppendNote(b, body, customer.MaxNoteRunes)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("encode fields of %s: %w", row.key, err)

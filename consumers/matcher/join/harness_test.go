@@ -1,0 +1,251 @@
+package join_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"crosswalk/consumers/matcher/conformance"
+	"crosswalk/consumers/matcher/join"
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/internal/customer"
+)
+
+// memory is a Store that forgets nothing until it is told to.
+type memory struct {
+	m    map[string][]byte
+	fail error // when set, Write changes nothing and returns it
+}
+
+func newMemory() *memory { return &memory{m: map[string][]byte{}} }
+
+func (s *memory) Get(key []byte) ([]byte, bool, error) {
+	v, ok := s.m[string(key)]
+	return v, ok, nil
+}
+
+func (s *memory) Scan(prefix []byte, fn func(key, value []byte) error) error {
+	var keys []string
+	for k := range s.m {
+		if strings.HasPrefix(k, string(prefix)) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if err := fn([]byte(k), s.m[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *memory) Write(set []join.Pair, drop [][]byte) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	for _, p := range set {
+		s.m[string(p.Key)] = bytes.Clone(p.Value)
+	}
+	for _, k := range drop {
+		delete(s.m, string(k))
+	}
+	return nil
+}
+
+// schemas gives every schema an id, as a registry does.
+type schemas struct {
+	ids     map[string]int
+	walkers []*avro.Walker
+}
+
+func (s *schemas) frame(t testing.TB, r conformance.Record) []byte {
+	t.Helper()
+	text := r.Schema()
+	id, ok := s.ids[text]
+	if !ok {
+		w, err := avro.NewWalker(text)
+		if err != nil {
+			t.Fatalf("schema %s: %v", text, err)
+		}
+		id = len(s.walkers)
+		s.ids[text] = id
+		s.walkers = append(s.walkers, w)
+	}
+	return append(avro.Frame(nil, id), r.Body()...)
+}
+
+func (s *schemas) reader(value []byte) (*avro.Walker, []byte, error) {
+	id, body, err := avro.Unframe(value)
+	if err != nil {
+		return nil, nil, err
+	}
+	if id >= len(s.walkers) {
+		return nil, nil, fmt.Errorf("no schema %d", id)
+	}
+	return s.walkers[id], body, nil
+}
+
+// published is the log of the three output topics. It is a Publisher that a crash can interrupt.
+type published struct {
+	outs   []conformance.Out
+	epochs []change.Version
+	allow  int // how many records are taken before it fails; -1: all
+}
+
+var errKilled = errors.New("killed")
+
+func (p *published) Publish(o join.Output) error {
+	if p.allow == 0 {
+		return errKilled
+	}
+	p.allow--
+	out := conformance.Out{Topic: o.Topic, Key: string(o.Key)}
+	if o.Value != nil {
+		out.Value = bytes.Clone(o.Value[5:])
+	}
+	p.outs = append(p.outs, out)
+	p.epochs = append(p.epochs, o.Version)
+	return nil
+}
+
+func (p *published) Await() error { return nil }
+
+// matcher runs an Engine as the matcher does, with topics and a disk that are slices and a map.
+type matcher struct {
+	t       testing.TB
+	schemas *schemas
+	store   *memory
+	log     []join.Input // the inputs, in one order for all topics
+	outs    published
+	seen    int // outs that the state knows of
+	grace   int64
+	bytes   int
+	now     int64
+
+	engine *join.Engine
+	link   *customer.Link // the link that is asked for
+	read   int            // inputs that the engine has applied
+	epoch  int64
+
+	saved saved // what the store knows besides the engine's log
+}
+
+type saved struct {
+	read, seen int
+	link       *customer.Link
+}
+
+func newMatcher(t testing.TB) *matcher {
+	m := &matcher{t: t, schemas: &schemas{ids: map[string]int{}}, store: newMemory(), link: conformance.DefaultLink(), outs: published{allow: -1}}
+	m.start()
+	return m
+}
+
+func (m *matcher) newEngine() *join.Engine {
+	frame := func(id byte) []byte { return []byte{0, 0, 0, 0, id} }
+	return join.New(join.Config{
+		Readers: m.schemas.reader, ERPDeletedField: []string{conformance.ERPDeletedField}, OrphanGrace: m.grace, ViewMaxBytes: m.bytes,
+		Frames: [join.Topics][]byte{frame(1), frame(2), frame(3)},
+	})
+}
+
+// start does what R34 says: state and outputs first, then the inputs to their end, then what differs is published.
+func (m *matcher) start() {
+	m.t.Helper()
+	m.epoch++
+	e := m.newEngine()
+	m.engine = e
+	loaded, err := e.Load(m.store)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if !loaded {
+		m.saved = saved{}
+	}
+	e.Begin(m.epoch)
+	if err := e.Resume(m.saved.link); err != nil {
+		m.t.Fatal(err)
+	}
+	for i := m.saved.seen; i < len(m.outs.outs); i++ {
+		o := m.outs.outs[i]
+		var value []byte
+		if o.Value != nil {
+			value = append([]byte{0, 0, 0, 0, byte(o.Topic) + 1}, o.Value...)
+		}
+		e.Observe(o.Topic, []byte(o.Key), value, m.outs.epochs[i])
+	}
+	m.read = m.saved.read
+	m.apply()
+	if !sameLink(m.link, m.saved.link) || !loaded {
+		if err := e.SetLink(m.link); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+}
+
+func sameLink(a, b *customer.Link) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
+
+func (m *matcher) apply() {
+	m.t.Helper()
+	for ; m.read < len(m.log); m.read++ {
+		if _, err := m.engine.Apply(m.log[m.read]); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+}
+
+// give puts a step into the topics and tells the engine.
+func (m *matcher) give(s conformance.Step) {
+	m.t.Helper()
+	for _, r := range s.Records {
+		m.log = append(m.log, m.input(r))
+	}
+	if s.IsLink {
+		m.link = s.Link
+		if err := m.engine.SetLink(s.Link); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	m.apply()
+}
+
+func (m *matcher) input(r conformance.Record) join.Input {
+	in := join.Input{Kind: r.Kind, Key: []byte(r.Key), Version: r.Version, Time: m.now}
+	if r.Fields != nil {
+		in.Value = m.schemas.frame(m.t, r)
+	}
+	return in
+}
+
+// settle publishes and commits, and returns what was published.
+func (m *matcher) settle() []conformance.Out {
+	m.t.Helper()
+	from := len(m.outs.outs)
+	if err := m.engine.Settle(m.now, &m.outs); err != nil {
+		m.t.Fatal(err)
+	}
+	m.commit()
+	return m.outs.outs[from:]
+}
+
+func (m *matcher) commit() {
+	m.t.Helper()
+	if err := m.engine.Commit(m.store); err != nil {
+		m.t.Fatal(err)
+	}
+	m.saved = saved{read: m.read, seen: len(m.outs.outs), link: m.link}
+}
+
+// restart gives the engine up and starts another one, from the store or, when it is lost, from the topics.
+func (m *matcher) restart(loseState bool) {
+	m.t.Helper()
+	if loseState {
+		m.store = newMemory()
+	}
+	m.start()
+}
