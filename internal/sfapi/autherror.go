@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // codeNotConnected is the Code of an AuthError that no server sent: there is nothing to log in with yet.
@@ -16,6 +17,7 @@ type AuthError struct {
 	Status      int    // HTTP status; 0 when the answer came by redirect or from this program
 	Code        string // the error member, such as invalid_grant
 	Description string // the error_description member, as sent
+	retryAfter  time.Duration
 }
 
 // Error is one sentence: what was refused, where, in whose words, what it means and what to do.

@@ -3,7 +3,6 @@ package sfapi
 import (
 	"bytes"
 	"encoding/json"
-	"mime"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -20,14 +19,13 @@ const maxMessage = 2000
 
 // parseError reads every form in which Salesforce says no: the array of REST (facts 2.2), the object of OAuth (1.3),
 // form-encoded text (1.2, 1.9), an HTML page of the edge, bare text such as Bad_OAuth_Token, nothing.
-func parseError(contentType string, body []byte) answer {
+func parseError(body []byte) answer {
 	trimmed := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 	if a, ok := parseErrorJSON(trimmed); ok {
 		return a
 	}
-	media, _, _ := mime.ParseMediaType(contentType)
 	text := string(trimmed)
-	if media == "text/html" || bytes.HasPrefix(trimmed, []byte("<")) {
+	if bytes.HasPrefix(trimmed, []byte("<")) { // Content-Type is of no use: the edge also calls bare text HTML
 		return answer{message: clip(htmlTitle(text))}
 	}
 	if a, ok := parseErrorForm(text); ok {

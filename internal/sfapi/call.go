@@ -60,7 +60,7 @@ func (c *Client) fetch(ctx context.Context, q call) (body []byte, header http.He
 			return fmt.Errorf("%s: read reply: %w", q.op, err)
 		}
 		if len(body) > maxReply {
-			return retry.Final(fmt.Errorf("%s: the reply is larger than %d bytes: ask for fewer records at a time", q.op, maxReply))
+			return &settled{fmt.Errorf("%s: the reply is larger than %d bytes: ask for fewer records at a time", q.op, maxReply)}
 		}
 		return nil
 	})
@@ -86,21 +86,37 @@ func (c *Client) repeat(ctx context.Context, q call, attempt func(context.Contex
 		c.m.retries.WithLabelValues(q.kind).Inc()
 		c.log.Debug("salesforce call failed, repeating", "op", q.op, "attempt", n, "wait", wait, "error", err)
 	}
-	return retry.Do(ctx, policy, func(ctx context.Context) error {
-		err := attempt(ctx)
-		var answered *Error
-		var refused *AuthError
-		switch {
-		case errors.As(err, &answered) && !answered.Retryable():
-			return retry.Final(err)
-		case errors.As(err, &answered) && answered.RetryAfter > 0:
-			return retry.After(err, answered.RetryAfter)
-		case errors.As(err, &refused): // the token source has repeated what may pass
-			return retry.Final(err)
-		}
-		return err
+	var last error
+	err := retry.Do(ctx, policy, func(ctx context.Context) error {
+		last = attempt(ctx)
+		return marked(last)
 	})
+	if retry.IsFinal(err) {
+		return last // the mark is for the loop above; a caller's own loop decides for itself
+	}
+	return err
 }
+
+// marked says what is worth repeating: failures of the network and answers that are NextRetry.
+func marked(err error) error {
+	var answered *Error
+	var done *settled
+	switch {
+	case errors.As(err, &answered) && !answered.Retryable():
+		return retry.Final(err)
+	case errors.As(err, &answered) && answered.RetryAfter > 0:
+		return retry.After(err, answered.RetryAfter)
+	case errors.As(err, &done):
+		return retry.Final(err)
+	}
+	return err
+}
+
+// settled is an error that no repetition mends: a call that was not sent (no token, after the token source has repeated
+// what may pass; a request that cannot be built), or a reply that is too large.
+type settled struct{ error }
+
+func (e *settled) Unwrap() error { return e.error }
 
 // authorized sends the call with a token, and once more with a new one when the session has ended.
 func (c *Client) authorized(ctx context.Context, q call) (*http.Response, error) {
@@ -111,7 +127,7 @@ func (c *Client) authorized(ctx context.Context, q call) (*http.Response, error)
 	for {
 		t, err := c.cfg.Tokens.Token(ctx, rejected)
 		if err != nil {
-			return nil, err
+			return nil, &settled{err}
 		}
 		resp, err := c.send(ctx, t, q)
 		var answered *Error
@@ -128,7 +144,7 @@ func (c *Client) send(ctx context.Context, t Token, q call) (*http.Response, err
 	req, err := c.request(ctx, t, q)
 	if err != nil {
 		cancel(nil)
-		return nil, retry.Final(err)
+		return nil, &settled{err}
 	}
 	begun := time.Now()
 	resp, err := c.http.Do(req)
@@ -154,7 +170,7 @@ func (c *Client) send(ctx context.Context, t Token, q call) (*http.Response, err
 // refusalOf reads the body of a reply that is no success; a body that breaks off still leaves the status.
 func refusalOf(q call, resp *http.Response) *Error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	a := parseError(resp.Header.Get("Content-Type"), body)
+	a := parseError(body)
 	e := &Error{Op: q.op, Host: resp.Request.URL.Host, Status: resp.StatusCode, Code: a.code, Message: a.message, Fields: a.fields}
 	if wait, ok := retry.ParseAfter(resp.Header.Get("Retry-After"), time.Now()); ok {
 		e.RetryAfter = min(wait, maxRetryAfter)

@@ -15,6 +15,8 @@ const (
 	maxRecord   = 64 << 20  // one record may not be longer; Salesforce's own bound for a record's texts is far lower
 )
 
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // errQuoting is a record whose quotes do not pair; the scanner goes on after the next line break.
 var errQuoting = errors.New("a quote is followed by neither a comma nor the end of the line")
 
@@ -33,11 +35,24 @@ type csvScanner struct {
 	ended  error // what src said when it had no more: io.EOF or worse
 	cells  []span
 	record []byte // the record as it came, without its line break
+	begun  bool   // the byte order mark, if any, is behind us
 }
 
 // scan reads the next record into cells. It returns io.EOF after the last one, errQuoting for a record that is
 // damaged (record holds its text), and any other error when nothing more can be read.
 func (s *csvScanner) scan() error {
+	for !s.begun {
+		if s.ended == nil && s.end < len(byteOrderMark) {
+			if err := s.fill(); err != nil {
+				return err
+			}
+			continue
+		}
+		if bytes.HasPrefix(s.buf[:s.end], byteOrderMark) {
+			s.at = len(byteOrderMark)
+		}
+		s.begun = true
+	}
 	for {
 		next, err := s.cut()
 		switch {

@@ -54,21 +54,25 @@ func (s *TokenSource) request(ctx context.Context, op string, fetch func(context
 	policy := s.cfg.Retry
 	policy.Notify = func(error, int, time.Duration) { s.cfg.Metrics.retries.WithLabelValues("token").Inc() }
 	var reply *oauth2.Token
-	err := retry.Do(ctx, policy, func(ctx context.Context) error {
+	var last error
+	err := retry.Do(ctx, policy, func(ctx context.Context) (err error) {
 		begun := time.Now()
-		t, err := fetch(ctx)
+		reply, err = fetch(ctx)
 		s.cfg.Metrics.seconds.WithLabelValues("token").Observe(time.Since(begun).Seconds())
-		reply = t
-		return s.classify(ctx, op, err)
+		last = s.classify(op, err)
+		return markedLogin(last)
 	})
-	if err != nil {
+	switch {
+	case retry.IsFinal(err):
+		return Token{}, last // the mark is for the loop above; a caller's own loop decides for itself
+	case err != nil:
 		return Token{}, err
 	}
 	return s.checked(fromReply(reply))
 }
 
-// classify counts the call and turns what x/oauth2 returned into an *AuthError, or leaves a network error to be retried.
-func (s *TokenSource) classify(ctx context.Context, op string, err error) error {
+// classify counts the call and turns what x/oauth2 returned into an *AuthError, or into a network error.
+func (s *TokenSource) classify(op string, err error) error {
 	if err == nil {
 		s.cfg.Metrics.calls.WithLabelValues("token", "2xx").Inc()
 		return nil
@@ -76,23 +80,28 @@ func (s *TokenSource) classify(ctx context.Context, op string, err error) error 
 	var refusal *oauth2.RetrieveError
 	if !errors.As(err, &refusal) || refusal.Response == nil {
 		s.cfg.Metrics.calls.WithLabelValues("token", "network").Inc()
-		err = fmt.Errorf("%s at %s: %w", op, s.cfg.Auth.LoginURL, withoutURL(err))
-		if ctx.Err() != nil {
-			return retry.Final(err)
-		}
-		return err
+		return fmt.Errorf("%s at %s: %w", op, s.cfg.Auth.LoginURL, withoutURL(err))
 	}
 	status := refusal.Response.StatusCode
 	s.cfg.Metrics.calls.WithLabelValues("token", statusClass(status)).Inc()
-	answer := parseError(refusal.Response.Header.Get("Content-Type"), refusal.Body)
+	answer := parseError(refusal.Body)
 	refused := &AuthError{Op: op, Host: s.cfg.Auth.LoginURL, Status: status, Code: answer.code, Description: answer.message}
-	if refused.Next() != NextRetry {
-		return retry.Final(refused)
-	}
 	if wait, ok := retry.ParseAfter(refusal.Response.Header.Get("Retry-After"), time.Now()); ok {
-		return retry.After(refused, min(wait, maxRetryAfter))
+		refused.retryAfter = min(wait, maxRetryAfter)
 	}
 	return refused
+}
+
+// markedLogin lets network errors, 429 and 5xx be repeated, and nothing else.
+func markedLogin(err error) error {
+	var refused *AuthError
+	switch {
+	case errors.As(err, &refused) && refused.Next() != NextRetry:
+		return retry.Final(err)
+	case refused != nil && refused.retryAfter > 0:
+		return retry.After(err, refused.retryAfter)
+	}
+	return err
 }
 
 // checked accepts a token only for a host that may be given it; the instance may change with every reply (facts 1.1).

@@ -80,3 +80,12 @@ func decodeKey(text string) (secret.String, error) {
 	}
 	return "", errors.New("is not a key of 32 bytes in base64 or hexadecimal: make one with openssl rand -base64 32")
 }
+
+// ReadPrivateKey returns what the PEM file of flow jwt holds, for Auth.PrivateKey. That it can sign is checked there.
+func ReadPrivateKey(file string) (secret.String, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read auth.private_key_file: %w", err)
+	}
+	return secret.String(content), nil
+}

@@ -90,9 +90,6 @@ func (r *RowReader) header() error {
 	seen := make(map[int]bool)
 	for i := range r.scanner.cells {
 		name := string(r.cell(nil, r.scanner.cells[i]))
-		if i == 0 {
-			name = string(bytes.TrimPrefix([]byte(name), []byte("\xef\xbb\xbf")))
-		}
 		field := r.schema.Index(name)
 		if field < 0 {
 			return fmt.Errorf("the page has a column %s that %s is not known to have: describe the object again", excerpt(name), r.schema.Entity)

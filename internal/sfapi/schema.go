@@ -23,12 +23,15 @@ func (s Selection) takes(name string) bool {
 
 func matches(patterns []string, name string) bool {
 	for _, p := range patterns {
-		if ok, err := path.Match(strings.ToLower(p), strings.ToLower(name)); ok && err == nil {
+		if ok, err := path.Match(literal.Replace(strings.ToLower(p)), strings.ToLower(name)); ok && err == nil {
 			return true
 		}
 	}
 	return false
 }
+
+// literal takes the meaning off what path.Match knows beyond * and ?, so that no pattern is malformed.
+var literal = strings.NewReplacer(`\`, `\\`, `[`, `\[`)
 
 // Schema makes the columns of an object's rows: every readable field except compounds (their components stay),
 // base64 and what Bulk cannot select (a soapType that begins with urn:, facts 2.5, 3.4). Account.Name stays although a

@@ -136,6 +136,12 @@ func (s *TokenSource) Token(ctx context.Context, rejected string) (Token, error)
 	}
 }
 
+// AccessToken is Token for clients that want the text alone, such as a CometD client.
+func (s *TokenSource) AccessToken(ctx context.Context, rejected string) (string, error) {
+	t, err := s.Token(ctx, rejected)
+	return t.Access.Reveal(), err
+}
+
 func (s *TokenSource) current(rejected string) (Token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,0 +1,189 @@
+package sfapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"crosswalk/internal/retry"
+)
+
+// inBubble runs fn with a client whose server and clock are both inside one bubble: waits pass in no time and are
+// measured exactly.
+func inBubble(t *testing.T, serve http.HandlerFunc, cfg Config, fn func(c *Client)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		conns := make(chan net.Conn)
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/services/oauth2/token" {
+				w.Header().Set("Content-Type", jsonType)
+				_, _ = io.WriteString(w, `{"access_token":"00D!s","instance_url":"http://org"}`)
+				return
+			}
+			serve(w, r)
+		})}
+		listener := &pipeListener{conns: conns, done: make(chan struct{})}
+		go func() { _ = server.Serve(listener) }()
+		transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			near, far := net.Pipe()
+			select {
+			case conns <- far:
+				return near, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}}
+		defer func() {
+			transport.CloseIdleConnections()
+			_ = server.Close()
+		}()
+		web := &http.Client{Transport: transport}
+		tokens, err := NewTokenSource(TokenConfig{HTTP: web, Auth: Auth{
+			Flow: Password, LoginURL: "http://org", ClientID: "k", Username: "u", Password: "p", AllowAnyHost: true,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Tokens, cfg.AllowAnyHost, cfg.HTTP = tokens, true, web
+		c, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn(c)
+	})
+}
+
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { close(l.done); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "org"} }
+
+func TestRetryAfterIsWaitedForAndBounded(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]time.Duration{"90": 90 * time.Second, "86400": maxRetryAfter} {
+		calls := 0
+		inBubble(t, func(w http.ResponseWriter, _ *http.Request) {
+			if calls++; calls == 1 {
+				w.Header().Set("Retry-After", header)
+				w.WriteHeader(503)
+				return
+			}
+			_, _ = io.WriteString(w, `{}`)
+		}, Config{}, func(c *Client) {
+			begun := time.Now()
+			if _, err := c.Limits(context.Background()); err != nil {
+				t.Error(err)
+			}
+			if waited := time.Since(begun); waited != want {
+				t.Errorf("waited %v for Retry-After %s, want %v", waited, header, want)
+			}
+		})
+	}
+}
+
+func TestSilentReplyIsGivenUpAndAskedAgain(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	inBubble(t, func(w http.ResponseWriter, r *http.Request) {
+		if calls++; calls == 1 {
+			_, _ = io.WriteString(w, `{"A"`)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return
+		}
+		_, _ = io.WriteString(w, `{}`)
+	}, Config{Retry: retry.Backoff{First: time.Second, Max: time.Second, Rand: func() float64 { return 1 }}}, func(c *Client) {
+		begun := time.Now()
+		if _, err := c.Limits(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(begun); waited != 2*time.Minute+time.Second {
+			t.Errorf("took %v: want two minutes of silence and a second before the next try", waited)
+		}
+	})
+}
+
+func TestSilenceIsNamed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "x")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}, Config{IdleTimeout: time.Minute}, func(c *Client) {
+		body, err := c.Blob(context.Background(), "Note", "002", "Body")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, err = io.ReadAll(body)
+		if !errors.Is(err, errIdle) {
+			t.Errorf("got %v", err)
+		}
+		_ = body.Close()
+	})
+}
+
+// A consumer that is slow, not a server that is silent: the page stays open.
+func TestSlowReaderKeepsItsPage(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(make([]byte, 1<<20))
+	}, Config{IdleTimeout: time.Minute}, func(c *Client) {
+		body, err := c.Blob(context.Background(), "Note", "002", "Body")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer body.Close()
+		total, buf := 0, make([]byte, 256<<10)
+		for {
+			n, err := io.ReadFull(body, buf)
+			total += n
+			if err != nil {
+				break
+			}
+			_ = retry.Sleep(context.Background(), time.Hour)
+		}
+		if total != 1<<20 {
+			t.Errorf("%d bytes came", total)
+		}
+	})
+}
+
+func TestPollingSlowsDown(t *testing.T) {
+	t.Parallel()
+	polls := 0
+	inBubble(t, func(w http.ResponseWriter, _ *http.Request) {
+		state := JobInProgress
+		if polls++; polls == 100 {
+			state = JobComplete
+		}
+		_, _ = fmt.Fprintf(w, `{"id":"750","state":%q}`, state)
+	}, Config{}, func(c *Client) {
+		begun := time.Now()
+		if _, err := c.AwaitJob(context.Background(), "750", nil); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took < 20*time.Minute || took > 50*time.Minute {
+			t.Errorf("100 polls took %v: want 15 to 30 seconds between most", took)
+		}
+	})
+}
