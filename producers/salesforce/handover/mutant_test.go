@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,7 @@ var wrongProducers = []struct {
 		}
 	}},
 	{name: "a row is dropped if any event touched the record in the window", rules: func(r *rules) {
-		r.merge = func(rec *Record, row Row, l *layout, t touched) bool { return !t.any() && merge(rec, row, l, t) }
+		r.merge = func(rec *Record, row Row, l *layout, t touched) bool { return !inWindow(t) && merge(rec, row, l, t) }
 	}},
 	{name: "a DELETE in the window is not remembered", rules: func(r *rules) {
 		r.deleted = func(*touch, int64) {}
@@ -40,6 +41,12 @@ var wrongProducers = []struct {
 	{name: "re-fetch results are applied in the order in which they arrive", rules: func(r *rules) {
 		r.stale = func(*Record, int64) bool { return false }
 	}},
+}
+
+// inWindow reports whether an event wrote to the record in the window.
+func inWindow(t touched) bool {
+	return t.t != nil && (max(t.t.whole, t.t.gone) > t.since ||
+		slices.ContainsFunc(t.t.fields, func(f fieldTouch) bool { return f.replayID > t.since }))
 }
 
 func replace(rec *Record, row Row) bool {

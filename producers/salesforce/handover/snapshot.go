@@ -96,15 +96,17 @@ func (m *Machine) Sweep(entity string) {
 	}
 }
 
-// Missing reports whether the sweep must read a stored record: it is live, no row of the snapshot and no re-fetch has
-// shown it since the window opened, and no event has named it (H11).
+// Missing reports whether the sweep must read a stored record: it is live, and since the window opened no row of the
+// snapshot, no re-fetch and no CREATE or UNDELETE has shown the whole of it (H11). H11 would leave out what an UPDATE
+// touched, too; but a record that lost a change in an overflow, was updated, and was deleted before the job read it is
+// stale until its DELETE comes, while the position is past the overflow (I2).
 func (m *Machine) Missing(k Key, rec Record) bool {
 	s := m.snapshots[k.Entity]
 	if rec.State != Live || rec.AsOf >= s.AsOf {
 		return false
 	}
 	o := m.open[k]
-	return o == nil || o.want == 0 && o.reads == 0 && !touched{&o.touch, s.Anchor}.any()
+	return o == nil || o.want == 0 && o.reads == 0 && !touched{&o.touch, s.Anchor}.whole()
 }
 
 // CloseSnapshot closes the window: every row is applied and what the sweep asked for has been read. It returns the

@@ -56,16 +56,3 @@ func (t touched) field(i int) bool {
 	}
 	return false
 }
-
-// any reports whether an event named the record in the window.
-func (t touched) any() bool {
-	if t.t == nil {
-		return false
-	}
-	for _, f := range t.t.fields {
-		if f.replayID > t.since {
-			return true
-		}
-	}
-	return t.t.whole > t.since || t.t.gone > t.since
-}
