@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
 	"crosswalk/internal/config"
 )
@@ -60,8 +61,8 @@ func newMapper(source config.ERPSource, file string, header []string) (*mapper, 
 }
 
 // customer maps one row; its error is a *RejectError.
-func (m *mapper) customer(r row) (*Customer, error) {
-	c := &Customer{}
+func (m *mapper) customer(r row) (*avro.Customer, error) {
+	c := &avro.Customer{}
 	for member, target := range map[string]*change.Value{
 		"name": &c.Name, "identifier": &c.Identifier, "balance": &c.Balance, "currency": &c.Currency, "terms": &c.Terms,
 		"email": &c.Email, "phone": &c.Phone, "updated_at": &c.UpdatedAt,
@@ -83,7 +84,7 @@ func (m *mapper) customer(r row) (*Customer, error) {
 		return nil, m.reject(r, "number", "the customer number is empty")
 	}
 	for _, i := range m.attributes {
-		c.Attributes = append(c.Attributes, Attribute{m.header[i], m.text(r.cells[i])})
+		c.Attributes = append(c.Attributes, avro.Attribute{Name: m.header[i], Value: avro.FieldValue{Scalar: m.text(r.cells[i])}})
 	}
 	return c, nil
 }

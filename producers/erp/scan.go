@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"crosswalk/internal/avro"
 	"crosswalk/internal/config"
 )
 
@@ -14,7 +15,7 @@ import (
 type scanner struct {
 	path   string
 	source config.ERPSource
-	each   func(c *Customer, line int) error
+	each   func(c *avro.Customer, line int) error
 	reject func(r *RejectError, key string) error // key is empty when the row's key could not be read
 	bytes  func(total, done int64)                // progress; may be nil
 }
@@ -70,11 +71,11 @@ func (s *scanner) row(m *mapper, r row, err error, first map[string]int) error {
 	if err != nil {
 		return err
 	}
-	key := c.Key()
-	if line, twice := first[key]; twice {
-		return s.reject(m.reject(r, "number", fmt.Sprintf("customer %q stood already in line %d; only that one is taken", key, line)), key)
+	k := key(c)
+	if line, twice := first[k]; twice {
+		return s.reject(m.reject(r, "number", fmt.Sprintf("customer %q stood already in line %d; only that one is taken", k, line)), k)
 	}
-	first[key] = r.line
+	first[k] = r.line
 	return s.each(c, r.line)
 }
 
@@ -88,5 +89,5 @@ func (m *mapper) key(r row) string {
 	if err != nil {
 		return ""
 	}
-	return (&Customer{Company: company.Str(), Number: number.Str()}).Key()
+	return key(&avro.Customer{Company: company.Str(), Number: number.Str()})
 }

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
 	"crosswalk/internal/config"
 )
 
-func setup(t *testing.T, text string, edit func(*config.ERPSource)) (*scanner, *[]*Customer, *[]string) {
+func setup(t *testing.T, text string, edit func(*config.ERPSource)) (*scanner, *[]*avro.Customer, *[]string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "customers.csv")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -26,11 +27,11 @@ func setup(t *testing.T, text string, edit func(*config.ERPSource)) (*scanner, *
 	if edit != nil {
 		edit(&source)
 	}
-	var customers []*Customer
+	var customers []*avro.Customer
 	var rejects []string
 	return &scanner{
 		path: path, source: source,
-		each:   func(c *Customer, _ int) error { customers = append(customers, c); return nil },
+		each:   func(c *avro.Customer, _ int) error { customers = append(customers, c); return nil },
 		reject: func(r *RejectError, key string) error { rejects = append(rejects, key+"|"+r.Error()); return nil },
 	}, &customers, &rejects
 }
@@ -53,8 +54,8 @@ func TestGoodRows(t *testing.T) {
 				t.Fatalf("error %v, rejects %v, %d customers", err, *rejects, len(*customers))
 			}
 			c := (*customers)[0]
-			got := fmt.Sprintln(c.Key(), c.Name, c.Identifier, c.Balance, c.UpdatedAt, c.Attributes, c.Email.Kind())
-			want := fmt.Sprintln("C1", "Acme, Ltd", "R-1", "1234.5", "2026-11-21T10:00:00.000Z", []Attribute{{"City", change.StringValue("Köln")}}, change.Absent)
+			got := fmt.Sprintln(key(c), c.Name, c.Identifier, c.Balance, c.UpdatedAt, c.Attributes, c.Email.Kind())
+			want := fmt.Sprintln("C1", "Acme, Ltd", "R-1", "1234.5", "2026-11-21T10:00:00.000Z", []avro.Attribute{{Name: "City", Value: avro.FieldValue{Scalar: change.StringValue("Köln")}}}, change.Absent)
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
