@@ -1,0 +1,231 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// TasksConfig says which tasks the processes of a group share.
+type TasksConfig struct {
+	Group string
+	Tasks []string // that this process is able to run; processes of a group may differ
+
+	// Session is how long a process may be silent before its tasks go to others; default 10 s. A broker may allow no
+	// less than 6 s (group.min.session.timeout.ms).
+	Session time.Duration
+
+	// Failed is told the error with which a task ended although it is still owned. When it returns nil, the task is
+	// started again after a pause that grows from 0.2 to 30 s; else RunTasks ends with what it returns. Default: log
+	// and start again.
+	Failed func(task string, err error) error
+}
+
+// RunTasks takes part in the group until ctx ends, and runs the tasks that this process is given. A task runs in one
+// process at a time: its ctx is cancelled when it is to go to another process, which gets it only after run has
+// returned. Tasks that stay run on while the group changes. The ctx of a task carries the lease that writers made with
+// it keep to (W1).
+//
+// When this process was silent for too long, others have taken its tasks; it then stops them, and brokers refuse what
+// its writers still send (W2).
+func (c *Client) RunTasks(ctx context.Context, config TasksConfig, run func(ctx context.Context, task string) error) error {
+	if config.Group == "" || len(config.Tasks) == 0 {
+		return errors.New("run tasks: a group and tasks are needed")
+	}
+	if config.Session == 0 {
+		config.Session = 10 * time.Second
+	}
+	log := c.config.Logger
+	if config.Failed == nil {
+		config.Failed = func(task string, err error) error {
+			log.Error("task failed and is started again", "task", task, "error", err)
+			return nil
+		}
+	}
+	o := &owner{
+		config: config, log: log, metrics: c.config.Metrics,
+		me: membership{client: c, group: config.Group, session: config.Session, generation: -1},
+		runner: &runner{
+			run: run, failed: config.Failed, metrics: c.config.Metrics, log: log,
+			stopped: make(chan struct{}, 1), fatal: make(chan error, 1), tasks: map[string]context.CancelFunc{},
+		},
+		joined: make(chan joined, 1), entered: make(chan membership, 1),
+	}
+	o.renewLease(ctx)
+	err := o.run(ctx)
+	o.runner.drain()
+	if o.me.id != "" {
+		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), config.Session)
+		defer cancel()
+		if lerr := o.me.leave(leaving); lerr != nil {
+			log.Debug("leave group failed", "group", config.Group, "error", lerr)
+		}
+	}
+	return err
+}
+
+// owner is one process in a task group.
+type owner struct {
+	config  TasksConfig
+	log     *slog.Logger
+	metrics *Metrics
+	me      membership
+	runner  *runner
+	lease   *Lease
+	taskCtx context.Context
+
+	joining bool
+	stale   bool // the tasks that are owned have changed since the last join
+	joined  chan joined
+	entered chan membership
+	pause   backoff
+	again   <-chan time.Time // when a failed join is tried again
+}
+
+// joined is how a join ended.
+type joined struct {
+	sent  time.Time
+	tasks []string
+	err   error
+}
+
+func (o *owner) renewLease(ctx context.Context) {
+	o.lease = &Lease{session: o.config.Session}
+	o.taskCtx = withLease(ctx, o.lease)
+}
+
+// run is the life of the member. Joining goes on beside it, because the coordinator answers only after all members
+// have joined, and signs of life must go on meanwhile: the tasks that are owned stay owned.
+func (o *owner) run(ctx context.Context) error {
+	beat := time.NewTicker(min(o.config.Session/5, 3*time.Second))
+	defer beat.Stop()
+	o.join(ctx)
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case err = <-o.runner.fatal:
+			return err
+		case o.me = <-o.entered:
+		case j := <-o.joined:
+			err = o.conclude(ctx, j)
+		case <-o.runner.stopped:
+			o.stale = true
+		case <-o.again:
+			o.again = nil
+			o.join(ctx)
+		case <-beat.C:
+			err = o.beat(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("take part in group %s: %w", o.config.Group, err)
+		}
+		if o.stale && !o.joining && o.again == nil {
+			o.join(ctx)
+		}
+	}
+}
+
+// join begins to join, claiming what is owned.
+func (o *owner) join(ctx context.Context) {
+	self := member{Tasks: o.config.Tasks, Owned: o.runner.owned(), Generation: o.me.generation}
+	o.joining, o.stale = true, false
+	me := o.me
+	go func() {
+		j := joined{sent: time.Now()}
+		j.tasks, j.err = me.join(ctx, self, func(m membership) {
+			j.sent = time.Now()
+			o.entered <- m
+		})
+		o.joined <- j
+	}()
+}
+
+// conclude acts on the end of a join.
+func (o *owner) conclude(ctx context.Context, j joined) error {
+	select {
+	case o.me = <-o.entered:
+	default:
+	}
+	o.joining = false
+	switch code := errorCode(j.err); {
+	case j.err == nil:
+		o.pause = backoff{}
+		o.lease.prove(j.sent)
+		o.metrics.rebalances.Inc()
+		o.log.Debug("tasks assigned", "group", o.config.Group, "generation", o.me.generation, "tasks", j.tasks)
+		o.runner.set(o.taskCtx, j.tasks)
+		return nil
+	case ctx.Err() != nil:
+		return nil
+	case code == kafka.RebalanceInProgress:
+		o.stale = true // somebody else came while this one joined
+		return nil
+	case code == kafka.UnknownMemberId, code == kafka.IllegalGeneration, code == kafka.FencedInstanceID:
+		o.lose(ctx)
+		return nil
+	case code == 0 || transient(code):
+		o.log.Debug("join group failed", "group", o.config.Group, "error", j.err)
+		o.pause.next = min(max(2*o.pause.next, 20*time.Millisecond), time.Second)
+		o.again = time.After(o.pause.next)
+		return nil
+	case code == kafka.GroupAuthorizationFailed:
+		return fmt.Errorf("this user may not use the group; grant READ on it: %w", code)
+	case code == kafka.InvalidSessionTimeout:
+		return fmt.Errorf("the broker does not allow a session of %s; see its group.min.session.timeout.ms: %w", o.config.Session, code)
+	default:
+		return j.err
+	}
+}
+
+func errorCode(err error) kafka.Error {
+	var code kafka.Error
+	errors.As(err, &code)
+	return code
+}
+
+// beat sends a sign of life. While the process joins, a coordinator that says "rebalance in progress" still counts the
+// process as a member with its claims, so this proves the lease as well.
+func (o *owner) beat(ctx context.Context) error {
+	if o.me.id == "" {
+		return nil
+	}
+	sent := time.Now()
+	err := o.me.heartbeat(ctx)
+	switch code := errorCode(err); {
+	case err == nil:
+		o.lease.prove(sent)
+	case code == kafka.RebalanceInProgress:
+		o.lease.prove(sent)
+		o.stale = o.stale || !o.joining
+	case code == kafka.IllegalGeneration && o.joining: // the answer to the join is under way
+	case code == kafka.UnknownMemberId, code == kafka.IllegalGeneration, code == kafka.FencedInstanceID:
+		o.lose(ctx)
+	case code != 0 && !transient(code):
+		return code
+	default:
+		o.log.Debug("heartbeat failed", "group", o.config.Group, "error", err)
+	}
+	if len(o.runner.owned()) > 0 && o.lease.age() > o.config.Session {
+		o.lose(ctx)
+	}
+	return nil
+}
+
+// lose is called when others may own the tasks of this process: they are stopped, and it begins anew.
+func (o *owner) lose(ctx context.Context) {
+	if owned := o.runner.owned(); len(owned) > 0 {
+		o.log.Warn("this process was silent too long and has lost its tasks", "group", o.config.Group, "tasks", slices.Clone(owned))
+	}
+	o.lease.lost.Store(true)
+	o.runner.drain()
+	o.me.id, o.me.generation = "", -1
+	o.renewLease(ctx)
+	o.stale = true
+}
