@@ -3,7 +3,6 @@ package cometd
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // Stats counts what the server did since it was made.
@@ -167,53 +166,4 @@ func (s *Server) wrote(q *request, bytes int, ok bool) {
 	s.stats.Events += int64(q.events)
 	s.delivered = max(s.delivered, q.last)
 	s.signal()
-}
-
-// exhausted reports whether the delivery limit of the last 24 hours is reached.
-func (s *Server) exhausted() bool { return s.opt.DeliveryLimit > 0 && s.allowance() <= 0 }
-
-// allowance is how many events may be delivered now.
-func (s *Server) allowance() int {
-	if s.opt.DeliveryLimit == 0 {
-		return int(^uint(0) >> 1)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.opt.DeliveryLimit - s.window.sum(s.opt.Clock())
-}
-
-// window counts events in the last 24 hours, by the minute.
-type window struct {
-	minutes []minute
-	total   int
-}
-
-type minute struct {
-	start  time.Time
-	events int
-}
-
-func (w *window) add(now time.Time, n int) {
-	if n == 0 {
-		return
-	}
-	w.expire(now)
-	w.total += n
-	if last := len(w.minutes) - 1; last >= 0 && now.Sub(w.minutes[last].start) < time.Minute {
-		w.minutes[last].events += n
-		return
-	}
-	w.minutes = append(w.minutes, minute{now, n})
-}
-
-func (w *window) sum(now time.Time) int {
-	w.expire(now)
-	return w.total
-}
-
-func (w *window) expire(now time.Time) {
-	for len(w.minutes) > 0 && now.Sub(w.minutes[0].start) >= 24*time.Hour {
-		w.total -= w.minutes[0].events
-		w.minutes = w.minutes[1:]
-	}
 }

@@ -1,7 +1,13 @@
 package cometd
 
 import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,4 +57,50 @@ func (f *Fault) apply(r reply) reply {
 		r = r.because(f.FailureReason)
 	}
 	return r
+}
+
+// Kinds are ready-made faults, by name: each form in which the real endpoint fails (facts 4.1, 4.3, 4.5).
+var Kinds = map[string]Fault{
+	"auth_error":         {Error: errAuthInvalid, Reconnect: "none"},
+	"auth_reason":        {Error: errDenied, FailureReason: errAuthInvalid, Reconnect: "none"},
+	"auth_empty":         {Status: http.StatusUnauthorized},
+	"auth_html":          {Status: http.StatusUnauthorized, ContentType: htmlType, Body: unauthorizedPage},
+	"busy":               {Error: errAuthInvalid, FailureReason: errBusy, Reconnect: "none"},
+	"unknown_client":     {Forget: true, Error: errUnknownClient, Reconnect: "handshake"},
+	"unknown_client_402": {Forget: true, Error: "402::Unknown client", Reconnect: "handshake"},
+	"forgotten":          {Forget: true},
+	"disconnect":         {Disconnect: true},
+	"client_limit":       {Error: errDenied, FailureReason: errClientLimit, Reconnect: "none"},
+	"connection_limit":   {Error: errDenied, FailureReason: errConnectionLimit, Reconnect: "none"},
+	"delivery_limit":     {Error: errDeliveryLimit},
+	"html":               {Status: http.StatusOK, ContentType: htmlType, Body: "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>"},
+	"gateway_html":       {Status: http.StatusServiceUnavailable, ContentType: htmlType, Body: "<html><head><title>Error</title></head><body>Service unavailable</body></html>"},
+	"forbidden_empty":    {Status: http.StatusForbidden},
+	"drop":               {Drop: true},
+	"lost_reply":         {Drop: true, AfterHandling: true},
+}
+
+// Random returns a hook that strikes a share of the messages, between 0 and 1, with faults of the kinds named, or of any kind.
+// Message number n of a seed meets the same fault in every run. A name that is not in Kinds is an error.
+func Random(seed uint64, share float64, kinds ...string) (func(Exchange) *Fault, error) {
+	if len(kinds) == 0 {
+		kinds = slices.Sorted(maps.Keys(Kinds))
+	}
+	for _, kind := range kinds {
+		if _, ok := Kinds[kind]; !ok {
+			return nil, fmt.Errorf("choose faults: %q is none of %s", kind, strings.Join(slices.Sorted(maps.Keys(Kinds)), ", "))
+		}
+	}
+	var mu sync.Mutex
+	draw := rand.New(rand.NewPCG(seed, 0xfa017))
+	return func(Exchange) *Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		struck, kind := draw.Float64() < share, kinds[draw.IntN(len(kinds))]
+		if !struck {
+			return nil
+		}
+		fault := Kinds[kind]
+		return &fault
+	}, nil
 }

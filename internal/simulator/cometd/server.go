@@ -199,8 +199,8 @@ func (s *Server) authPage(w http.ResponseWriter) bool {
 	case AuthEmpty:
 		s.refuse(w, http.StatusUnauthorized, "")
 	case AuthHTML:
-		w.Header().Set("Content-Type", "text/html;charset=UTF-8")
-		s.refuse(w, http.StatusUnauthorized, "<html><head><title>Unauthorized</title></head><body>HTTP ERROR 401</body></html>")
+		w.Header().Set("Content-Type", htmlType)
+		s.refuse(w, http.StatusUnauthorized, unauthorizedPage)
 	case AuthBayeux, AuthUnknown:
 		return false
 	}
@@ -241,7 +241,9 @@ func (s *Server) finish(w http.ResponseWriter, q *request) {
 		return
 	}
 	if s.opt.AnyReply && q.events == 0 && q.touched != nil {
-		s.deliver(q, q.touched)
+		if err := s.deliver(q, q.touched); err != nil {
+			s.remove(q.touched, goneForgotten)
+		}
 	}
 	for _, c := range q.cookies {
 		http.SetCookie(w, c)
