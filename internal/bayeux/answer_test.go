@@ -61,18 +61,30 @@ func TestAnswersThatAreNotBayeux(t *testing.T) {
 		"answer to another":     {on: onConnect, nth: 2, answer: page(200, "application/json", `[{"channel":"/meta/connect","id":"77","successful":true}]`), cause: bayeux.CauseReply, wait: half},
 		"hung up":               {on: onConnect, nth: 2, answer: func(http.ResponseWriter, ask) { panic(http.ErrAbortHandler) }, cause: bayeux.CauseNetwork, wait: half, says: "/meta/connect: Post "},
 		"hung up on subscribe":  {on: onSubscribe, nth: 1, answer: func(http.ResponseWriter, ask) { panic(http.ErrAbortHandler) }, cause: bayeux.CauseNetwork, wait: half},
-		"no clientId": {on: onHandshake, nth: 1, answer: page(200, "application/json", `{"channel":"/meta/handshake","successful":true,"ext":{"replay":true}}`),
-			cause: bayeux.CauseReply, wait: half, says: "has no clientId"},
-		"forgotten with HTTP 400": {on: onConnect, nth: 2, answer: page(400, "application/json", `{"channel":"/meta/connect","successful":false,"error":"403::Unknown client"}`),
-			cause: bayeux.CauseForgotten},
-		"goodbye instead of an answer": {on: onConnect, nth: 2, answer: page(200, "application/json", `[{"channel":"/meta/disconnect","successful":true}]`),
-			cause: bayeux.CauseGoodbye, says: "the server ended the session"},
-		"goodbye beside an answer": {on: onSubscribe, nth: 1, answer: page(200, "application/json", `[{"channel":"/meta/disconnect"},{"channel":"/meta/subscribe","successful":true}]`),
-			cause: bayeux.CauseGoodbye},
-		"advice to shake hands": {on: onConnect, nth: 2, answer: page(200, "application/json", `[{"channel":"/meta/connect","successful":true,"advice":{"reconnect":"handshake","interval":2000}}]`),
-			cause: bayeux.CauseGoodbye, wait: 2 * time.Second},
-		"advice to stay away": {on: onConnect, nth: 2, answer: page(200, "application/json", `[{"channel":"/meta/connect","successful":true,"advice":{"reconnect":"none"}}]`),
-			cause: bayeux.CauseBusy, wait: time.Minute},
+		"no clientId": {
+			on: onHandshake, nth: 1, answer: page(200, "application/json", `{"channel":"/meta/handshake","successful":true,"ext":{"replay":true}}`),
+			cause: bayeux.CauseReply, wait: half, says: "has no clientId",
+		},
+		"forgotten with HTTP 400": {
+			on: onConnect, nth: 2, answer: page(400, "application/json", `{"channel":"/meta/connect","successful":false,"error":"403::Unknown client"}`),
+			cause: bayeux.CauseForgotten,
+		},
+		"goodbye instead of an answer": {
+			on: onConnect, nth: 2, answer: page(200, "application/json", `[{"channel":"/meta/disconnect","successful":true}]`),
+			cause: bayeux.CauseGoodbye, says: "the server ended the session",
+		},
+		"goodbye beside an answer": {
+			on: onSubscribe, nth: 1, answer: page(200, "application/json", `[{"channel":"/meta/disconnect"},{"channel":"/meta/subscribe","successful":true}]`),
+			cause: bayeux.CauseGoodbye,
+		},
+		"advice to shake hands": {
+			on: onConnect, nth: 2, answer: page(200, "application/json", `[{"channel":"/meta/connect","successful":true,"advice":{"reconnect":"handshake","interval":2000}}]`),
+			cause: bayeux.CauseGoodbye, wait: 2 * time.Second,
+		},
+		"advice to stay away": {
+			on: onConnect, nth: 2, answer: page(200, "application/json", `[{"channel":"/meta/connect","successful":true,"advice":{"reconnect":"none"}}]`),
+			cause: bayeux.CauseBusy, wait: time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,12 +173,12 @@ func TestHoldsThatNeverEnd(t *testing.T) {
 				var heard listener
 				r := f.start(t, org.client(heard.listen), accounts)
 				settle()
-				time.Sleep(test.want - 1)
+				time.Sleep(test.want - time.Nanosecond)
 				settle()
 				if len(heard.causes()) > 0 {
 					t.Fatalf("given up before %v: %q", test.want, heard.texts())
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				settle()
 				want := "/meta/connect: http://org.example/cometd/66.0 did not answer within " + test.want.String()
 				if !slices.Equal(heard.texts(), []string{want}) || heard.causes()[0] != bayeux.CauseNetwork {

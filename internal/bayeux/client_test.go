@@ -205,6 +205,25 @@ func TestHandlersErrorEndsRun(t *testing.T) {
 	})
 }
 
+// What came before an error that ends Run is handled first: the position is then as far as it can be.
+func TestWhatCameIsHandledBeforeRunEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		org, f := newFakeOrg(t), newFollower()
+		f.slow(time.Minute)
+		org.answer = once(onSubscribe, 1, func(w http.ResponseWriter, a ask) {
+			org.send(w, []any{event{accounts, 5, `{"n":5}`}.message(), a.bad("403::Restricted channel", nil), event{accounts, 6, `{"n":6}`}.message()})
+		})
+		r := f.start(t, org.client(), accounts)
+		time.Sleep(time.Minute)
+		settle()
+		r.endsWith(&bayeux.SubscribeError{Code: "403"}, "Restricted")
+		if got := f.events(accounts); !slices.Equal(got, []int64{5, 6}) {
+			t.Errorf("got %v, want [5 6]", got)
+		}
+	})
+}
+
 func TestRunEndsWhileTheHandlerWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -39,17 +39,17 @@ var noAdvice = advice{interval: -1, timeout: -1}
 func decodeReply(body []byte, received time.Time) (*reply, error) {
 	d := decoder{scanner: scanner{src: body}, received: received, reply: reply{size: len(body)}}
 	var err error
-	switch d.peek() {
-	case '[':
+	switch c := d.peek(); {
+	case c == '[':
 		err = d.array(d.message)
-	case '{':
+	case c == '{':
 		err = d.message()
-	case 0:
+	case d.ended():
 		return nil, errors.New("the body is empty")
 	default:
 		err = d.unexpected("an array of messages")
 	}
-	if err == nil && d.peek() != 0 {
+	if d.peek(); err == nil && !d.ended() {
 		err = d.unexpected("the end")
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 )
 
 // maxDepth is how deeply JSON may nest, as in encoding/json.
@@ -34,7 +35,7 @@ func (s *scanner) object(member func(key []byte) error) error {
 		if s.peek() != '"' {
 			return s.unexpected("a member name")
 		}
-		key, err := s.text()
+		key, err := s.name()
 		if err != nil {
 			return err
 		}
@@ -129,22 +130,33 @@ func (s *scanner) skip() error {
 }
 
 // text consumes a value and returns the string that it is, nil when it is something else. The bytes alias the
-// source where the string has no escapes.
+// source unless the string has escapes or is no valid UTF-8, which becomes U+FFFD.
 func (s *scanner) text() ([]byte, error) {
 	if s.peek() != '"' {
 		return nil, s.skip()
 	}
 	start := s.at
+	text, err := s.name()
+	if err != nil || utf8.Valid(text) {
+		return text, err
+	}
+	return unquote(s.src[start:s.at])
+}
+
+// name consumes a string; at stands on its first quote.
+func (s *scanner) name() ([]byte, error) {
+	start := s.at
 	escaped, err := s.quoted()
-	if err != nil {
-		return nil, err
+	if err != nil || !escaped {
+		return s.src[start+1 : max(start+1, s.at-1)], err
 	}
-	if !escaped {
-		return s.src[start+1 : s.at-1], nil
-	}
+	return unquote(s.src[start:s.at])
+}
+
+func unquote(quoted []byte) ([]byte, error) {
 	var text string
-	if err := json.Unmarshal(s.src[start:s.at], &text); err != nil {
-		return nil, fmt.Errorf("at byte %d: %w", start, err)
+	if err := json.Unmarshal(quoted, &text); err != nil {
+		return nil, fmt.Errorf("read the string %.40q: %w", quoted, err)
 	}
 	return []byte(text), nil
 }
@@ -279,7 +291,10 @@ func (s *scanner) digits() error {
 	return nil
 }
 
-// peek skips white space and returns the byte that follows, 0 at the end.
+// ended reports whether everything was consumed.
+func (s *scanner) ended() bool { return s.at >= len(s.src) }
+
+// peek skips white space and returns the byte that follows, 0 at the end: a NUL is as wrong in JSON as the end is.
 func (s *scanner) peek() byte {
 	for s.at < len(s.src) {
 		switch c := s.src[s.at]; c {
@@ -293,7 +308,7 @@ func (s *scanner) peek() byte {
 }
 
 func (s *scanner) unexpected(want string) error {
-	if s.at >= len(s.src) {
+	if s.ended() {
 		return fmt.Errorf("the JSON ends at byte %d where %s should be", s.at, want)
 	}
 	return fmt.Errorf("the JSON has %q at byte %d where %s should be", s.src[s.at], s.at, want)
