@@ -99,6 +99,14 @@ func checkRSAKey(key secret.String) error {
 	return nil
 }
 
+// Warning says what a person should know about the flow although it works, or nothing.
+func (a Auth) Warning() string {
+	if a.Flow != Password || a.AllowAnyHost {
+		return ""
+	}
+	return "auth.flow password works, but Salesforce is retiring it and new orgs refuse it: move to web_server (crosswalk connect), jwt or client_credentials"
+}
+
 // String says which login it is.
 func (a Auth) String() string {
 	return fmt.Sprintf("%s login to %s", a.Flow, a.LoginURL)

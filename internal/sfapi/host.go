@@ -13,13 +13,13 @@ var salesforceDomains = []string{
 }
 
 // checkHost returns scheme and host of raw, or an error naming key when raw is not an address that may be given a
-// token: https to a host of Salesforce's, or anything http(s) when any is set.
-func checkHost(key, raw string, any bool) (origin string, err error) {
+// token: https to a host of Salesforce's, or anything http(s) when anyHost is set.
+func checkHost(key, raw string, anyHost bool) (origin string, err error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return "", fmt.Errorf("%s %q is not an address: write it like https://example.my.salesforce.com", key, raw)
 	}
-	if !any {
+	if !anyHost {
 		if u.Scheme != "https" {
 			return "", fmt.Errorf("%s %q does not use https: Salesforce is spoken to over https only (allow_any_host: true permits a simulator)", key, raw)
 		}

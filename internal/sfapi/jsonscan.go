@@ -4,100 +4,141 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"unicode/utf8"
 )
 
 // errNotObject says that a record is not one JSON object in UTF-8.
 var errNotObject = errors.New("it is not a JSON object in UTF-8")
 
-// checkObject must accept a text before eachMember may walk it.
-func checkObject(raw []byte) error {
-	raw = bytes.TrimLeft(raw, " \t\r\n")
-	if len(raw) == 0 || raw[0] != '{' || !json.Valid(raw) || !utf8.Valid(raw) {
+// eachMember calls fn for each member of the JSON object raw: with the key as text between its quotes, escapes undone,
+// and the value as sent, never empty. Slices are parts of raw. What it walks over is checked as far as it must be to
+// find the next member; a record that came through encoding/json is valid all over.
+func eachMember(raw []byte, fn func(key, value []byte) error) error {
+	p := skipSpace(raw, 0)
+	if p == len(raw) || raw[p] != '{' {
+		return errNotObject
+	}
+	for first := true; ; first = false {
+		p = skipSpace(raw, p+1)
+		if p < len(raw) && raw[p] == '}' && first {
+			return trailing(raw, p+1)
+		}
+		if p == len(raw) || raw[p] != '"' {
+			return errNotObject
+		}
+		end := skipString(raw, p)
+		if end < 0 {
+			return errNotObject
+		}
+		key := raw[p+1 : end-1]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			text, err := jsonText(raw[p:end])
+			if err != nil {
+				return err
+			}
+			key = []byte(text)
+		}
+		p = skipSpace(raw, end)
+		if p == len(raw) || raw[p] != ':' {
+			return errNotObject
+		}
+		p = skipSpace(raw, p+1)
+		end = skipValue(raw, p)
+		if end < 0 {
+			return errNotObject
+		}
+		if err := fn(key, raw[p:end]); err != nil {
+			return err
+		}
+		p = skipSpace(raw, end)
+		switch {
+		case p < len(raw) && raw[p] == '}':
+			return trailing(raw, p+1)
+		case p == len(raw) || raw[p] != ',':
+			return errNotObject
+		}
+	}
+}
+
+// trailing allows nothing but space after an object.
+func trailing(raw []byte, p int) error {
+	if skipSpace(raw, p) != len(raw) {
 		return errNotObject
 	}
 	return nil
 }
 
-// eachMember calls fn for each member of a JSON object that checkObject accepted: with the key as text between its
-// quotes, escapes undone, and the value as sent. Slices are parts of raw.
-func eachMember(raw []byte, fn func(key, value []byte) error) error {
-	p := skipSpace(raw, 0) + 1 // {
-	for {
-		p = skipSpace(raw, p)
-		if raw[p] == '}' {
-			return nil
-		}
-		end := skipValue(raw, p)
-		key := raw[p+1 : end-1]
-		if bytes.IndexByte(key, '\\') >= 0 {
-			key = []byte(jsonText(raw[p:end]))
-		}
-		p = skipSpace(raw, end) + 1 // :
-		p = skipSpace(raw, p)
-		end = skipValue(raw, p)
-		if err := fn(key, raw[p:end]); err != nil {
-			return err
-		}
-		p = skipSpace(raw, end)
-		if raw[p] == ',' {
-			p++
-		}
-	}
-}
-
 func skipSpace(raw []byte, p int) int {
-	for raw[p] == ' ' || raw[p] == '\n' || raw[p] == '\t' || raw[p] == '\r' {
+	for p < len(raw) && (raw[p] == ' ' || raw[p] == '\n' || raw[p] == '\t' || raw[p] == '\r') {
 		p++
 	}
 	return p
 }
 
-// skipValue returns where the value that begins at p ends.
+// skipValue returns where the value that begins at p ends, or -1.
 func skipValue(raw []byte, p int) int {
+	if p == len(raw) {
+		return -1
+	}
 	switch raw[p] {
 	case '"':
 		return skipString(raw, p)
 	case '{', '[':
-		for depth := 0; ; {
-			switch raw[p] {
-			case '"':
-				p = skipString(raw, p)
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				depth--
-			}
-			p++
-			if depth == 0 {
-				return p
-			}
-		}
+		return skipNested(raw, p)
 	}
-	for p < len(raw) && bytes.IndexByte([]byte(",}] \n\t\r"), raw[p]) < 0 {
+	begin := p
+	for p < len(raw) && !endsScalar[raw[p]] {
 		p++
+	}
+	if p == begin {
+		return -1
 	}
 	return p
 }
 
+var endsScalar = [256]bool{',': true, '}': true, ']': true, ' ': true, '\n': true, '\t': true, '\r': true, ':': true, '"': true, '{': true, '[': true}
+
+// skipNested finds the end of an object or array by its brackets.
+func skipNested(raw []byte, p int) int {
+	depth := 0
+	for p < len(raw) {
+		switch raw[p] {
+		case '"':
+			if p = skipString(raw, p); p < 0 {
+				return -1
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return p + 1
+			}
+		}
+		p++
+	}
+	return -1
+}
+
 func skipString(raw []byte, p int) int {
-	for p++; raw[p] != '"'; p++ {
-		if raw[p] == '\\' {
+	for p++; p < len(raw); p++ {
+		switch raw[p] {
+		case '"':
+			return p + 1
+		case '\\':
 			p++
 		}
 	}
-	return p + 1
+	return -1
 }
 
 // jsonText returns the text of a JSON string, quotes included in raw.
-func jsonText(raw []byte) string {
+func jsonText(raw []byte) (string, error) {
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1])
+		return string(raw[1 : len(raw)-1]), nil
 	}
 	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return "" // not reached for a text that json.Valid accepted
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", errNotObject
 	}
-	return s
+	return s, nil
 }

@@ -72,13 +72,6 @@ func (o *org) login(w http.ResponseWriter, r *http.Request) {
 
 func (o *org) sessionID() string { return "00DQk000000oRgA!session-" + string(rune('0'+o.session)) }
 
-// current reports whether the request carries the newest session; older ones have ended.
-func (o *org) current(r *http.Request) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return r.Header.Get("Authorization") == "Bearer "+o.sessionID()
-}
-
 // requests returns the requests for a path.
 func (o *org) requests(path string) []*http.Request {
 	o.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"crosswalk/internal/change"
 )
@@ -54,18 +55,20 @@ func (d *RowDecoder) Row(record []byte) (change.Row, error) {
 // Fields decodes the members of one record that are columns and calls fn with each, by its index in the schema. diffs
 // are the columns that came as a text diff (facts 5.3): they have a new value, and the record must be read to know it.
 func (d *RowDecoder) Fields(record []byte, fn func(field int, v change.Value)) (diffs []string, err error) {
-	if err := checkObject(record); err != nil {
-		return nil, &RowError{Reason: err.Error(), Raw: string(record)}
-	}
 	w := walk{decoder: d, fn: fn}
-	if err := w.object(record, "", nil); err != nil {
-		var bad *RowError
-		if errors.As(err, &bad) {
-			bad.Raw = string(record)
-		}
-		return nil, err
+	err = errNotObject
+	if utf8.Valid(record) {
+		err = w.object(record, "", nil)
 	}
-	return w.diffs, nil
+	var bad *RowError
+	switch {
+	case err == nil:
+		return w.diffs, nil
+	case !errors.As(err, &bad):
+		bad = &RowError{Reason: err.Error()}
+	}
+	bad.Raw = string(record)
+	return nil, bad
 }
 
 // Flat returns the column that a member's path means: BillingStreet for BillingAddress.Street, as changedFields has it.
@@ -132,7 +135,7 @@ func (w *walk) memberKey(key, value []byte) error {
 func (w *walk) member(name string, value []byte) error {
 	field := w.decoder.schema.Index(name)
 	if value[0] != '{' {
-		if compound := w.decoder.components[name]; field < 0 && compound != nil && value[0] == 'n' {
+		if compound := w.decoder.components[name]; field < 0 && compound != nil && string(value) == "null" {
 			return w.nulls(compound)
 		}
 		return w.field(field, value)
@@ -178,20 +181,21 @@ func (w *walk) field(field int, raw []byte) error {
 
 // parseJSON turns a JSON value that is no object into a value of the type. Numbers keep every digit (R9).
 func parseJSON(t change.Type, raw []byte) (change.Value, error) {
-	switch raw[0] {
-	case 'n':
+	switch c := raw[0]; {
+	case c == '"':
+		text, err := jsonText(raw)
+		if err != nil {
+			return change.Value{}, err
+		}
+		return parseText(t, text)
+	case string(raw) == "null":
 		return change.NullValue(), nil
-	case '"':
-		return parseText(t, jsonText(raw))
-	case 't', 'f':
-		if t == change.TypeBool {
-			return change.BoolValue(raw[0] == 't'), nil
-		}
-	case '[':
-	default:
-		if t == change.TypeInt || t == change.TypeDecimal {
-			return parseText(t, string(raw))
-		}
+	case t == change.TypeBool && string(raw) == "true":
+		return change.BoolValue(true), nil
+	case t == change.TypeBool && string(raw) == "false":
+		return change.BoolValue(false), nil
+	case (t == change.TypeInt || t == change.TypeDecimal) && (c == '-' || c >= '0' && c <= '9'):
+		return parseText(t, string(raw))
 	}
 	return change.Value{}, fmt.Errorf("%s is not a %s", excerpt(string(raw)), typeName(t))
 }

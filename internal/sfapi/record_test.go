@@ -13,14 +13,20 @@ import (
 // contact is a describe with two compounds, a custom geolocation and a parent column.
 func contact() *Describe {
 	return &Describe{Name: "Contact", Fields: []DescribedField{
-		{Name: "Id", Type: "id"}, {Name: "Name", Type: "string", CompoundFieldName: "Name"},
-		{Name: "FirstName", Type: "string", CompoundFieldName: "Name"}, {Name: "LastName", Type: "string", CompoundFieldName: "Name"},
+		{Name: "Id", Type: "id"},
+		{Name: "Name", Type: "string", CompoundFieldName: "Name"},
+		{Name: "FirstName", Type: "string", CompoundFieldName: "Name"},
+		{Name: "LastName", Type: "string", CompoundFieldName: "Name"},
 		{Name: "MailingAddress", Type: "address", SoapType: "urn:address"},
-		{Name: "MailingStreet", Type: "textarea", CompoundFieldName: "MailingAddress"}, {Name: "MailingCity", Type: "string", CompoundFieldName: "MailingAddress"},
+		{Name: "MailingStreet", Type: "textarea", CompoundFieldName: "MailingAddress"},
+		{Name: "MailingCity", Type: "string", CompoundFieldName: "MailingAddress"},
 		{Name: "MailingLatitude", Type: "double", CompoundFieldName: "MailingAddress"},
 		{Name: "Loc__c", Type: "location", SoapType: "urn:location"},
-		{Name: "Loc__Latitude__s", Type: "double", CompoundFieldName: "Loc__c"}, {Name: "Loc__Longitude__s", Type: "double", CompoundFieldName: "Loc__c"},
-		{Name: "Description", Type: "textarea"}, {Name: "Score__c", Type: "double"}, {Name: "Visits__c", Type: "int"},
+		{Name: "Loc__Latitude__s", Type: "double", CompoundFieldName: "Loc__c"},
+		{Name: "Loc__Longitude__s", Type: "double", CompoundFieldName: "Loc__c"},
+		{Name: "Description", Type: "textarea"},
+		{Name: "Score__c", Type: "double"},
+		{Name: "Visits__c", Type: "int"},
 	}}
 }
 

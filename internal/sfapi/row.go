@@ -16,6 +16,7 @@ type RowReader struct {
 	schema    *change.Schema
 	columns   []column
 	values    []change.Value
+	id        int    // index of Id
 	texts     []byte // the cells of a row that become strings, one after the other
 	rows      int    // read so far, bad ones included
 	announced int    // rows that the page must have; -1 when nobody said
@@ -100,7 +101,7 @@ func (r *RowReader) header() error {
 		seen[field] = true
 		columns = append(columns, column{field: field, kind: r.schema.Fields[field].Type, name: name})
 	}
-	if !seen[r.schema.Index("Id")] {
+	if r.id = r.schema.Index("Id"); !seen[r.id] {
 		return errors.New("the page has no column Id: select it")
 	}
 	r.columns = columns
@@ -143,7 +144,7 @@ func (r *RowReader) row() (change.Row, error) {
 		}
 		r.values[col.field] = v
 	}
-	id := r.values[r.schema.Index("Id")]
+	id := r.values[r.id]
 	if len(id.Str()) != 18 {
 		return change.Row{}, r.bad("Id", excerpt(id.Str())+" is not an id of 18 characters")
 	}

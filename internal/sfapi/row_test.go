@@ -20,9 +20,14 @@ const (
 // wide is a schema with a column of every type.
 func wide() *change.Schema {
 	return change.NewSchema("Account", []change.Field{
-		{Name: "Id"}, {Name: "Name"}, {Name: "Active__c", Type: change.TypeBool}, {Name: "NumberOfEmployees", Type: change.TypeInt},
-		{Name: "AnnualRevenue", Type: change.TypeDecimal}, {Name: "Since__c", Type: change.TypeDate},
-		{Name: "Opens__c", Type: change.TypeTime}, {Name: "SystemModstamp", Type: change.TypeDatetime, ReadOnly: true},
+		{Name: "Id"},
+		{Name: "Name"},
+		{Name: "Active__c", Type: change.TypeBool},
+		{Name: "NumberOfEmployees", Type: change.TypeInt},
+		{Name: "AnnualRevenue", Type: change.TypeDecimal},
+		{Name: "Since__c", Type: change.TypeDate},
+		{Name: "Opens__c", Type: change.TypeTime},
+		{Name: "SystemModstamp", Type: change.TypeDatetime, ReadOnly: true},
 	})
 }
 
@@ -215,4 +220,41 @@ func TestDatesAgreeWithTheCalendar(t *testing.T) {
 			t.Errorf("%q was taken as %d", text, ms)
 		}
 	}
+}
+
+// A page of any length is read in the memory of its longest row.
+func TestRowReaderMemoryDoesNotGrowWithThePage(t *testing.T) {
+	t.Parallel()
+	row := `"` + acme + `","` + strings.Repeat("x", 1000) + "\"\n"
+	const rows = 50_000
+	r := NewRowReader(io.MultiReader(strings.NewReader("\"Id\",\"Name\"\n"), &repeated{text: row, left: rows}), names)
+	for {
+		if _, err := r.Next(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.Rows() != rows || len(r.scanner.buf) != firstBuffer || cap(r.texts) > 4096 {
+		t.Errorf("%d rows with buffers of %d and %d bytes", r.Rows(), len(r.scanner.buf), cap(r.texts))
+	}
+}
+
+type repeated struct {
+	text string
+	left int
+	rest string
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if r.rest == "" {
+		if r.left == 0 {
+			return 0, io.EOF
+		}
+		r.left--
+		r.rest = r.text
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
 }

@@ -202,6 +202,9 @@ func (s *TokenSource) adopt(ctx context.Context, t Token) error {
 			return fmt.Errorf("store token of %s: %w", s.cfg.Auth.LoginURL, err)
 		}
 	}
+	if warning := s.cfg.Auth.Warning(); warning != "" && s.cur.Access == "" {
+		s.cfg.Logger.Warn(warning, "host", s.cfg.Auth.LoginURL)
+	}
 	s.keep(t)
 	s.cfg.Metrics.refreshes.WithLabelValues("ok").Inc()
 	s.cfg.Logger.Debug("salesforce token renewed", "instance", t.InstanceURL, "flow", s.cfg.Auth.Flow)
