@@ -90,37 +90,37 @@ func (t *Tracker) apply(o Out) (string, error) {
 }
 
 func (t *Tracker) decode(o Out) (name string, err error) {
+	w := t.walkers[o.Topic]
 	if o.Value != nil {
-		if err := t.walkers[o.Topic].Check(o.Value); err != nil {
+		if err := w.Check(o.Value); err != nil {
 			return "", err
 		}
 	}
 	switch o.Topic {
 	case join.View:
-		old := t.state.Views[o.Key].Identifier
+		before := t.state.Views[o.Key].Identifier
+		err = replace(t.state.Views, o, w.View)
 		if o.Value == nil {
-			delete(t.state.Views, o.Key)
-			return "V(" + old + ")", nil
+			return "V(" + before + ")", err
 		}
-		v, err := decode(o.Value, (*decoder).view)
-		t.state.Views[o.Key] = v
-		return "V(" + v.Identifier + ")", err
+		return "V(" + t.state.Views[o.Key].Identifier + ")", err
 	case join.Ambiguous:
-		if o.Value == nil {
-			delete(t.state.Ambiguous, o.Key)
-		} else if t.state.Ambiguous[o.Key], err = decode(o.Value, (*decoder).ambiguous); err != nil {
-			return "", err
-		}
-		return "M(" + o.Key + ")", nil
+		return "M(" + o.Key + ")", replace(t.state.Ambiguous, o, w.Ambiguous)
 	default:
-		if o.Value == nil {
-			delete(t.state.Unmatched, o.Key)
-		} else if t.state.Unmatched[o.Key], err = decode(o.Value, (*decoder).unmatched); err != nil {
-			return "", err
-		}
 		_, id, _ := strings.Cut(o.Key, "/")
-		return "U(" + Symbol(id) + ")", nil
+		return "U(" + Symbol(id) + ")", replace(t.state.Unmatched, o, w.Unmatched)
 	}
+}
+
+// replace puts the decoded value in the place of the key's former one.
+func replace[V any](latest map[string]V, o Out, decode func([]byte) (V, error)) error {
+	if o.Value == nil {
+		delete(latest, o.Key)
+		return nil
+	}
+	v, err := decode(o.Value)
+	latest[o.Key] = v
+	return err
 }
 
 // Lines writes a published state in the table's notation, ascending.

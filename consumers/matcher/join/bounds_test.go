@@ -201,6 +201,38 @@ func TestViewIsBoundedInBytes(t *testing.T) {
 	}
 }
 
+// A view that is too large without any note or Contact loses the fields of its Accounts, then of its customer: it must
+// not exceed the bound, and its customer must be in one place.
+func TestViewTooLargeByItself(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 2000)
+	given := []conformance.Record{
+		record(join.Account, "a1", customer.Fields{"X": "C1", "Name": long}), record(join.Account, "a2", customer.Fields{"X": "C1", "Name": long}),
+		record(join.Customer, "e1", customer.Fields{"Y": "C1", "Name": long}),
+	}
+	for bound, want := range map[int]string{7000: "a1 a2 e1", 6000: "a1 e1", 3000: "e1", 1000: ""} {
+		b := setup(t)
+		b.bytes = bound
+		b.link.Cardinality = customer.CardinalityManyAccounts
+		b.restart(true)
+		b.step(given...)
+		v := b.tracker.State().Views["e1"]
+		var whole []string
+		for _, a := range v.Accounts {
+			if len(a.Fields) > 0 {
+				whole = append(whole, conformance.Symbol(a.ID))
+			}
+		}
+		if len(v.Customer.Fields) > 0 {
+			whole = append(whole, v.Customer.Key)
+		}
+		size := len(b.tracker.Latest(join.View)["e1"]) + 5
+		if strings.Join(whole, " ") != want || size > bound || v.Truncated != (bound < 7000) {
+			t.Errorf("bound %d: %d bytes with the fields of %q, want %q; truncated %v", bound, size, whole, want, v.Truncated)
+		}
+	}
+}
+
 // R20: a cascade delete within the grace publishes and withdraws nothing of the Contacts.
 func TestOrphansAreHeldBack(t *testing.T) {
 	t.Parallel()

@@ -8,9 +8,11 @@ import (
 
 // viewBuffer is the view that is being encoded.
 type viewBuffer struct {
-	out   []byte
-	parts []part
-	notes []uint32 // of all parts, one after the other
+	out          []byte
+	parts        []part
+	notes        []uint32 // of all parts, one after the other
+	bare         bool     // the ERP customer's fields are left out
+	customerSize int      // bytes of its key and fields
 }
 
 // part is one Account of a view with what of it is carried.
@@ -20,6 +22,8 @@ type part struct {
 	notesFrom, notesTo        int // in viewBuffer.notes
 	contactsTotal, notesTotal int
 	contactSizes, noteSizes   []int // bytes of each that was encoded
+	bare                      bool  // the Account's fields are left out
+	size                      int   // bytes of its Id and fields
 }
 
 // encodeView returns the value of customer.view for a matched ERP customer, valid until the next one is encoded.
@@ -29,14 +33,14 @@ func (e *Engine) encodeView(id uint32) ([]byte, error) {
 	if err != nil || len(out) <= e.viewMax {
 		return out, err
 	}
-	e.view.shrink(len(out) - e.viewMax)
+	e.shrink(id, len(out)-e.viewMax)
 	return e.appendView(id, true)
 }
 
 // gather finds the Accounts of the group, their Contacts and notes, within the bounds of R29.
 func (e *Engine) gather(id uint32) {
 	v := &e.view
-	v.notes = v.notes[:0]
+	v.notes, v.bare = v.notes[:0], false
 	accounts := e.lists.items(&e.groups.at(e.records.at(id).group).accounts)
 	for len(v.parts) < len(accounts) {
 		v.parts = append(v.parts, part{})
@@ -45,7 +49,7 @@ func (e *Engine) gather(id uint32) {
 	for i, a := range accounts {
 		p := &v.parts[i]
 		contacts := e.lists.items(&e.records.at(a).related)
-		p.account, p.contactsTotal, p.contacts = a, len(contacts), firstOf(contacts, customer.MaxContacts)
+		p.account, p.contactsTotal, p.contacts, p.bare = a, len(contacts), firstOf(contacts, customer.MaxContacts), false
 		p.notesFrom = len(v.notes)
 		v.notes = e.notesOf(v.notes, a)
 		p.notesTotal = len(v.notes) - p.notesFrom
@@ -60,10 +64,12 @@ func (e *Engine) appendView(id uint32, truncated bool) ([]byte, error) {
 	b = appendBytes(b, e.name(e.records.at(id).group))
 	b = appendText(b, e.link.SalesforceField)
 	b = appendText(b, e.link.ERPField)
-	b, err := e.appendRecord(b, id)
+	from := len(b)
+	b, err := e.appendRecord(b, id, e.view.bare)
 	if err != nil {
 		return nil, err
 	}
+	e.view.customerSize = len(b) - from
 	customers := e.lists.items(&g.customers)
 	b = appendCount(b, len(customers)-1)
 	for _, other := range customers {
@@ -90,15 +96,17 @@ func (e *Engine) appendView(id uint32, truncated bool) ([]byte, error) {
 
 // appendPart appends an Account with its Contacts and notes and remembers how many bytes each of these takes.
 func (e *Engine) appendPart(b []byte, p *part) ([]byte, error) {
-	b, err := e.appendRecord(b, p.account)
+	from := len(b)
+	b, err := e.appendRecord(b, p.account, p.bare)
 	if err != nil {
 		return nil, err
 	}
+	p.size = len(b) - from
 	p.contactSizes, p.noteSizes = p.contactSizes[:0], p.noteSizes[:0]
 	b = appendCount(b, len(p.contacts))
 	for _, c := range p.contacts {
-		from := len(b)
-		if b, err = e.appendRecord(b, c); err != nil {
+		from = len(b)
+		if b, err = e.appendRecord(b, c, false); err != nil {
 			return nil, err
 		}
 		p.contactSizes = append(p.contactSizes, len(b)-from)
@@ -107,7 +115,7 @@ func (e *Engine) appendPart(b []byte, p *part) ([]byte, error) {
 	notes := e.view.notes[p.notesFrom:p.notesTo]
 	b = appendCount(b, len(notes))
 	for _, n := range notes {
-		from := len(b)
+		from = len(b)
 		if b, err = e.appendNote(b, n, p.account); err != nil {
 			return nil, err
 		}
@@ -116,10 +124,13 @@ func (e *Engine) appendPart(b []byte, p *part) ([]byte, error) {
 	return appendVarint(append(b, 0), int64(p.notesTotal)), nil
 }
 
-// appendRecord appends a record's key and fields.
-func (e *Engine) appendRecord(b []byte, id uint32) ([]byte, error) {
+// appendRecord appends a record's key and fields, or no fields when it is bare.
+func (e *Engine) appendRecord(b []byte, id uint32, bare bool) ([]byte, error) {
 	row := e.row(id)
 	b = appendBytes(b, row.key)
+	if bare {
+		return append(b, 0), nil
+	}
 	w, body, err := e.readers(row.value)
 	if err == nil {
 		b, err = w.AppendFields(b, body)
@@ -167,8 +178,10 @@ func (e *Engine) leads(to, account uint32) bool {
 	return to == account || e.records.at(to).parent == account
 }
 
-// shrink leaves out notes, then Contacts, from the end, as few as make the view excess bytes smaller (R29a).
-func (v *viewBuffer) shrink(excess int) {
+// shrink leaves out notes, then Contacts, from the end, as few as make the view excess bytes smaller (R29a). When that is
+// not enough, the Accounts' fields follow, from the end, and at last the customer's.
+func (e *Engine) shrink(id uint32, excess int) {
+	v := &e.view
 	excess++ // truncated takes two bytes instead of one
 	for i := len(v.parts) - 1; i >= 0 && excess > 0; i-- {
 		p := &v.parts[i]
@@ -184,4 +197,16 @@ func (v *viewBuffer) shrink(excess int) {
 			p.contacts = p.contacts[:n-1]
 		}
 	}
+	for i := len(v.parts) - 1; i >= 0 && excess > 0; i-- {
+		p := &v.parts[i]
+		excess -= p.size - e.bareLen(p.account)
+		p.bare = true
+	}
+	v.bare = excess > 0 && v.customerSize > e.bareLen(id)
+}
+
+// bareLen is what a record takes without its fields.
+func (e *Engine) bareLen(id uint32) int {
+	n := len(e.key(id))
+	return varintLen(int64(n)) + n + 1
 }

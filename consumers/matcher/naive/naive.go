@@ -156,19 +156,29 @@ func (c *computation) match(id string, accounts, customers []member) {
 	}
 }
 
-// fit leaves out notes, then Contacts, one by one from the end, until the view fits (R29a).
+// fit leaves out notes, then Contacts, one by one from the end, until the view fits (R29a); if that is not enough, then
+// the fields of the Accounts from the end, and at last those of the customer.
 func (c *computation) fit(v customer.View) customer.View {
 	if c.Fits == nil || c.Fits(v) {
 		return v
 	}
 	v.Truncated = true
-	for _, drop := range []func(*customer.Account) bool{dropNote, dropContact} {
+	for _, drop := range []func(*customer.Account) bool{dropNote, dropContact, dropFields} {
 		for i := len(v.Accounts) - 1; i >= 0; i-- {
 			for !c.Fits(v) && drop(&v.Accounts[i]) {
 			}
 		}
 	}
+	if !c.Fits(v) {
+		v.Customer.Fields = customer.Fields{}
+	}
 	return v
+}
+
+func dropFields(a *customer.Account) bool {
+	dropped := len(a.Fields) > 0
+	a.Fields = customer.Fields{}
+	return dropped
 }
 
 func dropNote(a *customer.Account) bool {
