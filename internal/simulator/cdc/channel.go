@@ -153,8 +153,8 @@ func (l *Log) hides(entity string, user Access) bool {
 	if p == nil {
 		return true
 	}
-	for name := range p.fields {
-		if user.Hidden(entity, name) {
+	for name, f := range p.fields {
+		if user.Hidden(entity, name) || f.part != "" && user.Hidden(entity, f.group) {
 			return true
 		}
 	}

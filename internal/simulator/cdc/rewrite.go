@@ -28,11 +28,15 @@ func (l *Log) rewrite(e Event, enrich []string, user Access) [][]byte {
 	}
 	paths := l.paths(e.Entity)
 	hidden := func(path string) bool {
+		if user.Hidden == nil {
+			return false
+		}
 		name := path
 		if flat, known := paths[path]; known {
 			name = flat
 		}
-		return user.Hidden != nil && user.Hidden(e.Entity, name)
+		compound, _, isPart := strings.Cut(path, ".")
+		return user.Hidden(e.Entity, name) || isPart && user.Hidden(e.Entity, compound)
 	}
 	dropHidden(m.Payload, header, hidden)
 	if len(enrich) == 0 {

@@ -18,6 +18,10 @@ func TestHiddenFields(t *testing.T) {
 	e := read(t, l, "/data/ContactChangeEvent", user)[0]
 	same(t, "body", e.body(), fields{"Name": fields{"LastName": "Jones"}, "LastModifiedDate": "2026-11-21T04:40:00.000Z"})
 	same(t, "changedFields", e.header()["changedFields"], []any{"LastModifiedDate", "Name.LastName"})
+	compound := cdc.Access{Hidden: func(_, field string) bool { return field == "Name" }}
+	e = read(t, l, "/data/ContactChangeEvent", compound)[0]
+	same(t, "body without a compound", e.body(), fields{"MailingAddress": fields{"City": "Bonn"}, "Phone": "1", "LastModifiedDate": "2026-11-21T04:40:00.000Z"})
+	same(t, "changedFields without a compound", e.header()["changedFields"], []any{"LastModifiedDate", "MailingAddress.City", "Phone"})
 	nothing := cdc.Access{Hidden: func(_, field string) bool { return field == "Fax" }}
 	same(t, "nothing hidden", read(t, l, "/data/ContactChangeEvent", nothing)[0].Data, read(t, l, "/data/ContactChangeEvent", cdc.Access{})[0].Data)
 }
