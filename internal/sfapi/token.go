@@ -74,11 +74,16 @@ type TokenSource struct {
 	turn chan struct{} // holds one element; who takes it owns cur and refused until it is put back
 	mu   sync.Mutex    // guards reading and writing cur and refused, which only the owner of turn replaces
 	cur  Token
-	// refused is the final answer of the token endpoint and the refresh token that it was given to: asking again
-	// would lock the user out, so it is repeated without a call until another refresh token is stored.
+	// refused is the final answer of the token endpoint, the refresh token that it was given to, and when. It is
+	// repeated without a call: until another refresh token is stored, or until a person may have mended it in Setup.
 	refused        error
 	refusedRefresh secret.String
+	refusedAt      time.Time
 }
+
+// refusalRest is how long a refusal is not asked for again. A refused password is never sent again by this process:
+// some orgs lock a user for good after three.
+const refusalRest = 15 * time.Minute
 
 // NewTokenSource checks cfg and returns a TokenSource. It calls nobody.
 func NewTokenSource(cfg TokenConfig) (*TokenSource, error) {
@@ -104,7 +109,7 @@ func NewTokenSource(cfg TokenConfig) (*TokenSource, error) {
 
 // Token returns a token that is not the rejected one: the current one, or, when rejected is the current access token
 // (or there is none yet), a new one. Callers pass the access token that was answered with 401, or "" at first.
-// A refusal of the token endpoint is an *AuthError, which every further call repeats.
+// A refusal of the token endpoint is an *AuthError, which further calls repeat without asking (see refusalRest).
 func (s *TokenSource) Token(ctx context.Context, rejected string) (Token, error) {
 	if t, ok := s.current(rejected); ok {
 		return t, nil
@@ -177,7 +182,7 @@ func (s *TokenSource) renew(ctx context.Context, rejected string) (Token, error)
 		s.keep(stored)
 		return stored, nil
 	}
-	if s.refused != nil && s.refusedRefresh == stored.Refresh {
+	if s.stillRefused(stored.Refresh) {
 		return Token{}, s.refused
 	}
 	t, err := s.grant(ctx, stored.Refresh)
@@ -225,7 +230,11 @@ func (s *TokenSource) fail(err error, refresh secret.String) {
 	s.cfg.Metrics.refreshes.WithLabelValues("refused").Inc()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused, s.refusedRefresh = err, refresh
+	s.refused, s.refusedRefresh, s.refusedAt = err, refresh, time.Now()
+}
+
+func (s *TokenSource) stillRefused(refresh secret.String) bool {
+	return s.refused != nil && s.refusedRefresh == refresh && (s.cfg.Auth.Flow == Password || time.Since(s.refusedAt) < refusalRest)
 }
 
 // isRefusal reports an answer of the token endpoint that stays what it is.

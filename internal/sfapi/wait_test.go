@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,6 +168,42 @@ func TestSlowReaderKeepsItsPage(t *testing.T) {
 		}
 	})
 }
+
+// A refusal rests: what a person mends in Setup is found without a restart, and nobody is locked out by asking.
+func TestRefusalRests(t *testing.T) {
+	t.Parallel()
+	for flow, want := range map[Flow]int{Password: 1, ClientCredentials: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			web := &http.Client{Transport: roundTrip(func(*http.Request) *http.Response {
+				asked++
+				w := httptest.NewRecorder()
+				w.WriteHeader(400)
+				_, _ = io.WriteString(w, `{"error":"invalid_grant","error_description":"IP restricted or invalid login hours"}`)
+				return w.Result()
+			})}
+			s, err := NewTokenSource(TokenConfig{HTTP: web, Auth: Auth{
+				Flow: flow, LoginURL: "https://acme.my.salesforce.com", ClientID: "k", ClientSecret: "s", Username: "u", Password: "p",
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 31 {
+				if _, err := s.Token(t.Context(), ""); err == nil {
+					t.Error("want the refusal")
+				}
+				_ = retry.Sleep(t.Context(), time.Minute)
+			}
+			if asked != want {
+				t.Errorf("flow %s asked %d times in half an hour, want %d", flow, asked, want)
+			}
+		})
+	}
+}
+
+type roundTrip func(*http.Request) *http.Response
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
 func TestPollingSlowsDown(t *testing.T) {
 	t.Parallel()
