@@ -87,6 +87,11 @@ func TestTextIsOneFormOfManySpellings(t *testing.T) {
 	if got := a.Normalized(); got != normal {
 		t.Errorf("Normalized\n got %s\nwant %s", got, normal)
 	}
+	byName := `{"type":"record","name":"R","fields":[{"name":"x","type":"n.F"},{"name":"y","type":"n.F"}]}`
+	f := mustParse(t, `{"type":"fixed","name":"n.F","size":1}`)
+	if got := mustParse(t, byName, f).Text(f); got != byName {
+		t.Errorf("a type of another schema is not written by its name: %s", got)
+	}
 }
 
 func FuzzParse(f *testing.F) {

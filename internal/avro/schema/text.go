@@ -9,15 +9,22 @@ import (
 
 // Text returns the schema as one line of JSON: attributes in a fixed order, documentation, defaults and further
 // attributes kept, namespaces left out where they are inherited. Two texts that differ only in spacing or in the order
-// of attributes have the same Text, so it tells whether a schema is known already.
-func (n *Node) Text() string { return write(n, false) }
+// of attributes have the same Text, so it tells whether a schema is known already. Types that refs define are written by name.
+func (n *Node) Text(refs ...*Node) string { return write(n, false, refs) }
 
 // Normalized is Text with further attributes sorted by name and every type under its full name: the form that a registry
 // stores when it is asked to normalize.
-func (n *Node) Normalized() string { return write(n, true) }
+func (n *Node) Normalized(refs ...*Node) string { return write(n, true, refs) }
 
-func write(n *Node, normal bool) string {
+func write(n *Node, normal bool, refs []*Node) string {
+	p := parser{named: map[string]*Node{}}
 	w := writer{normal: normal, defined: map[string]bool{}}
+	for _, r := range refs {
+		p.adopt(r)
+	}
+	for name := range p.named {
+		w.defined[name] = true
+	}
 	w.node(n, "")
 	return w.b.String()
 }
