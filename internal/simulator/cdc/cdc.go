@@ -80,7 +80,7 @@ type Options struct {
 	Retention time.Duration
 	// MaxBytes bounds the memory of the retained events; the oldest expire early beyond it. 0 means 1 GiB.
 	MaxBytes int64
-	// Seed makes the replay ids, which are increasing, above 2^31 and not contiguous.
+	// Seed makes the replay ids, which are increasing, above 2^31 and not contiguous. They begin where the Clock stands.
 	Seed uint64
 
 	// OverflowAfter is the number of changes in one transaction after which GAP_OVERFLOW follows; 0 means 100,000 (facts 5.4).

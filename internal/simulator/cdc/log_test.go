@@ -137,3 +137,25 @@ func TestChangedWakesOnce(t *testing.T) {
 	l.Commit(commit(change("DELETE", "Account", 1, nil)))
 	<-changed
 }
+
+func TestALogThatBeginsAnewRefusesFormerPositions(t *testing.T) {
+	t.Parallel()
+	now := at
+	opt := cdc.Options{Clock: func() time.Time { return now }, Seed: 7}
+	former := cdc.NewLog(opt)
+	same(t, "last id of an empty log", former.Last(), int64(0))
+	var last int64
+	for n := range 1000 {
+		last = former.Commit(commit(change("DELETE", "Account", n, nil)))
+	}
+	now = now.Add(time.Second)
+	l := cdc.NewLog(opt)
+	for n := range 1000 {
+		if id := l.Commit(commit(change("DELETE", "Account", n, nil))); id <= last || id >= 1<<53 {
+			t.Fatalf("replay id %d after %d", id, last)
+		}
+	}
+	if _, err := l.Position(channel(t, l, "/data/ChangeEvents"), last); !errors.Is(err, cdc.ErrReplay) {
+		t.Errorf("a former log's id: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package cometd_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"strings"
@@ -199,6 +200,18 @@ func TestCookies(t *testing.T) {
 			if got := !ok(decode(t, recorder(o, r))[0]); got != want {
 				t.Errorf("mode %d demands cookies from %s: %v", mode, host, got)
 			}
+		}
+	}
+}
+
+func TestCookiesOverTLS(t *testing.T) {
+	t.Parallel()
+	o := setup(t)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://acme.example/cometd/66.0", strings.NewReader(strings.Replace(handshakeText, "%s", "1", 1)))
+	r.TLS = new(tls.ConnectionState)
+	for _, c := range recorder(o, r).Result().Cookies() {
+		if !c.Secure || c.Name == "sfdc-stream" && c.SameSite != http.SameSiteNoneMode {
+			t.Errorf("cookie %v", c)
 		}
 	}
 }
