@@ -23,6 +23,7 @@ type Commit struct {
 	User, Origin   string
 	TransactionKey string
 	Number         int64 // rises with every commit
+	ReplayID       int64 // of the last event, as Config.Committed returned it
 	Changes        []Change
 }
 
@@ -36,7 +37,7 @@ func (tx *Tx) Commit() Commit {
 	defer o.commit.Unlock()
 	c := tx.install()
 	if o.config.Committed != nil && len(c.Changes) > 0 {
-		o.config.Committed(c)
+		c.ReplayID = o.config.Committed(c)
 	}
 	return c
 }

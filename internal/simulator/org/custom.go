@@ -144,6 +144,7 @@ func (o *Org) AddField(object string, spec FieldSpec) error {
 		}
 	}
 	ob.addField(f)
+	o.schema.Store(o.now().UnixNano())
 	return nil
 }
 
@@ -200,5 +201,6 @@ func (o *Org) RemoveField(object, field string) error {
 	if !ok || !strings.HasSuffix(field, "__c") || !ob.removeField(field) {
 		return fmt.Errorf("remove field %s.%s: there is no such custom field", object, field)
 	}
+	o.schema.Store(o.now().UnixNano())
 	return nil
 }

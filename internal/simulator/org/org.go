@@ -25,8 +25,9 @@ type Config struct {
 	Now func() time.Time
 	// Username and Email are the integration user's.
 	Username, Email string
-	// Committed is told of every commit, in commit order, one at a time, after readers can see it.
-	Committed func(Commit)
+	// Committed is told of every commit, in commit order, one at a time, after readers can see it. It returns the replay
+	// id of the commit's last event, 0 when there is none.
+	Committed func(Commit) int64
 	// FormulasInEvents puts calculated fields into changes that create or undelete (facts 10: off).
 	FormulasInEvents bool
 }
@@ -37,6 +38,7 @@ type Org struct {
 	now     func() time.Time
 	seeded  time.Time                 // latest time in made-up rows
 	objects atomic.Pointer[objectSet] // replaced whole when an object is added
+	schema  atomic.Int64              // when objects or fields changed last, Unix nanoseconds
 	user    string                    // id of the integration user
 	id      string                    // id of the Organization
 
@@ -110,6 +112,7 @@ func (o *Org) addObject(ob *Object) {
 	at, _ := slices.BinarySearchFunc(next.sorted, ob.Name, func(x *Object, name string) int { return cmp.Compare(x.Name, name) })
 	next.sorted = slices.Insert(next.sorted, at, ob)
 	o.objects.Store(next)
+	o.schema.Store(o.now().UnixNano())
 }
 
 // owners are the names of the users that own made-up rows, besides the integration user.
@@ -185,6 +188,9 @@ func (o *Org) Object(name string) (*Object, bool) {
 
 // Objects are all objects, by name.
 func (o *Org) Objects() []*Object { return slices.Clone(o.objects.Load().sorted) }
+
+// SchemaTime is when objects or fields changed last.
+func (o *Org) SchemaTime() time.Time { return time.Unix(0, o.schema.Load()) }
 
 // ID is the id of the org itself; its first 15 characters begin every access token.
 func (o *Org) ID() string { return o.id }

@@ -19,7 +19,10 @@ type bundle struct {
 func setup(t *testing.T, config Config) *bundle {
 	t.Helper()
 	b := &bundle{}
-	config.Committed = func(c Commit) { b.commits = append(b.commits, c) }
+	config.Committed = func(c Commit) int64 {
+		b.commits = append(b.commits, c)
+		return 0
+	}
 	var err error
 	if b.Org, err = New(config); err != nil {
 		t.Fatal(err)

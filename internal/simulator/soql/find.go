@@ -24,11 +24,17 @@ type Finder struct {
 	listed   []uint32 // candidates, when the conditions name them
 	narrowed bool
 	next     uint32 // slot, or position in listed
+	first    uint32 // slots before are not looked at
+	last     uint32 // nor from here on
+	began    bool
 }
+
+// Between restricts the search to the slots [first, last).
+func (f *Finder) Between(first, last uint32) { f.first, f.last = first, last }
 
 // Find starts a search. The candidates are chosen in the first View.
 func (p *Plan) Find(scope Scope) *Finder {
-	f := &Finder{plan: p, scope: scope}
+	f := &Finder{plan: p, scope: scope, last: ^uint32(0)}
 	f.archived, _ = p.Object.Field("IsArchived")
 	if p.Object.Name != "Task" {
 		f.archived = nil
@@ -39,8 +45,11 @@ func (p *Plan) Find(scope Scope) *Finder {
 // Step looks at up to budget further rows in the View and appends the slots of those that match; done says that no
 // row is left to look at.
 func (f *Finder) Step(v org.View, slots []uint32, budget int) (out []uint32, done bool) {
-	if f.next == 0 && !f.narrowed {
-		f.listed, f.narrowed = f.plan.candidates(v)
+	if !f.began {
+		f.began = true
+		if f.listed, f.narrowed = f.plan.candidates(v); !f.narrowed {
+			f.next = f.first
+		}
 	}
 	for ; budget > 0; budget-- {
 		slot := f.next
@@ -49,10 +58,13 @@ func (f *Finder) Step(v org.View, slots []uint32, budget int) (out []uint32, don
 				return slots, true
 			}
 			slot = f.listed[f.next]
-		} else if f.next >= v.Size(f.plan.Object) {
+		} else if f.next >= min(v.Size(f.plan.Object), f.last) {
 			return slots, true
 		}
 		f.next++
+		if slot < f.first || slot >= f.last {
+			continue
+		}
 		if r, ok := v.Row(f.plan.Object, slot); ok && f.Matches(r) {
 			slots = append(slots, slot)
 		}

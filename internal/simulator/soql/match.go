@@ -53,8 +53,19 @@ func (c *compiler) junction(j junction) (predicate, error) {
 	}, nil
 }
 
-// read appends the column's text of a row to scratch[:0]; ok is false for null, a missing parent included.
-func (col Column) read(r org.Row, scratch *[]byte) (text []byte, ok bool) {
+// Append adds the column's canonical text of a row to dst; null, a missing parent included, adds nothing.
+func (col *Column) Append(dst []byte, r org.Row) []byte {
+	if len(col.Path) == 0 {
+		dst, _ = r.Append(dst, col.Field)
+		return dst
+	}
+	var scratch []byte
+	text, _ := col.read(r, &scratch)
+	return append(dst, text...)
+}
+
+// read appends the column's text of a row to scratch[:0]; ok is false for null.
+func (col *Column) read(r org.Row, scratch *[]byte) (text []byte, ok bool) {
 	for _, ref := range col.Path {
 		var found bool
 		if r, found = r.Parent(ref); !found {

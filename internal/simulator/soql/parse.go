@@ -21,6 +21,9 @@ type Query struct {
 	special []string // clauses that Bulk refuses: GROUP BY, OFFSET, COUNT()
 }
 
+// Object is the name behind FROM, as written.
+func (q *Query) Object() string { return q.object }
+
 // fieldRef is Name, Owner.Name, or FIELDS(x) with the function's argument in all.
 type fieldRef struct {
 	path []string

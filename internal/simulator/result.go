@@ -1,0 +1,221 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+
+	"crosswalk/internal/simulator/org"
+	"crosswalk/internal/simulator/soql"
+)
+
+// blockRows is how many rows are written while the org is read-locked; writers get their turn between blocks.
+const blockRows = 512
+
+// maxPageRows is the default size of a result page.
+const maxPageRows = 100_000
+
+// locate makes an opaque locator that needs no escaping in a URL (facts 3.3).
+func locate(row int) string { return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(row))) }
+
+// unlocate returns the text behind a locator; "" when there is none.
+func unlocate(locator string) string {
+	b, err := base64.RawURLEncoding.DecodeString(locator)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// finished finds a completed job of this API version; nil when it answered.
+func (c *call) finished() *job {
+	j := c.job()
+	if j == nil {
+		return nil
+	}
+	defer j.mu.Unlock()
+	switch {
+	case j.version != c.version:
+		c.fail(http.StatusConflict, "API_ERROR", "The API version of the request differs from the one that the job was created with")
+		return nil
+	case j.state == aborted || j.state == failed:
+		c.fail(http.StatusBadRequest, "INVALIDJOBSTATE", "The job is in state "+j.state+" and has no results")
+		return nil
+	case j.state != jobComplete:
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return j
+}
+
+// bounds are the rows of the page that a locator names; false when it answered.
+func (c *call) bounds(j *job) (from, to int, ok bool) {
+	q := c.r.URL.Query()
+	if text := q.Get("locator"); text != "" {
+		row, err := strconv.Atoi(unlocate(text))
+		if err != nil || row < 0 || row > j.rows {
+			c.fail(http.StatusBadRequest, "INVALIDJOB", "Invalid locator: "+text)
+			return 0, 0, false
+		}
+		from = row
+	}
+	size := orInt(j.settings.PageRows, maxPageRows)
+	if text := q.Get("maxRecords"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n <= 0 {
+			c.fail(http.StatusBadRequest, "INVALIDJOB", "Invalid maxRecords: "+text)
+			return 0, 0, false
+		}
+		size = min(size, n)
+	}
+	return from, min(from+size, j.rows), true
+}
+
+// jobResults serves one page of rows as CSV.
+func (c *call) jobResults() {
+	j := c.finished()
+	if j == nil {
+		return
+	}
+	from, to, ok := c.bounds(j)
+	if !ok {
+		return
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "text/csv; charset=UTF-8")
+	h["Sforce-NumberOfRecords"] = []string{strconv.Itoa(to - from)} // spelt as Salesforce spells it
+	h.Set("Sforce-Locator", "null")
+	if to < j.rows {
+		h.Set("Sforce-Locator", locate(to))
+	}
+	if j.rows == 0 && j.settings.EmptyBody {
+		c.w.WriteHeader(http.StatusOK)
+		return
+	}
+	w := newSheetWriter(j)
+	out := w.header(make([]byte, 0, 256<<10))
+	for at := from; at < to; {
+		ck := sort.Search(len(j.chunks), func(i int) bool { return i+1 == len(j.chunks) || j.chunks[i+1].before > at })
+		part := &j.chunks[ck]
+		slots := part.slots[at-part.before:]
+		slots = slots[:min(len(slots), to-at, blockRows)]
+		c.s.org.ViewAt(part.seq, func(v org.View) {
+			for _, slot := range slots {
+				if r, ok := v.Row(j.plan.Object, slot); ok {
+					out = w.row(out, r)
+				}
+			}
+		})
+		at += len(slots)
+		if len(out) >= 128<<10 {
+			if _, err := c.w.Write(out); err != nil {
+				return // the client is gone
+			}
+			out = out[:0]
+		}
+	}
+	_, _ = c.w.Write(out) // the client may be gone
+}
+
+// pagesPerList is how many result URLs resultPages names at once (facts 3.1).
+const pagesPerList = 5
+
+func (c *call) resultPages() {
+	if c.versionNumber() < 58 {
+		c.fail(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
+		return
+	}
+	j := c.finished()
+	if j == nil {
+		return
+	}
+	from, _, ok := c.bounds(j)
+	if !ok {
+		return
+	}
+	base := "/services/data/v" + c.version + "/jobs/query/" + j.id
+	size := orInt(j.settings.PageRows, maxPageRows)
+	type page struct {
+		URL string `json:"resultUrl"`
+	}
+	pages := []page{}
+	for len(pages) < pagesPerList && (from < j.rows || from == 0 && len(pages) == 0) {
+		pages = append(pages, page{base + "/results?locator=" + locate(from)})
+		from += size
+	}
+	out := map[string]any{"resultPages": pages, "done": from >= j.rows}
+	if from < j.rows {
+		out["nextRecordsUrl"] = base + "/resultpages?locator=" + locate(from)
+	}
+	c.json(http.StatusOK, out)
+}
+
+// sheetWriter writes rows as Bulk's CSV: every value quoted, null as "" (facts 3.3).
+type sheetWriter struct {
+	columns    []soql.Column
+	separator  []byte // "," with the quotes around it
+	end        []byte // quote and line end
+	scientific bool
+}
+
+func newSheetWriter(j *job) *sheetWriter {
+	w := &sheetWriter{columns: j.plan.Columns, scientific: j.settings.Scientific}
+	w.separator = []byte{'"', delimiters[j.delimiter], '"'}
+	w.end = []byte("\"\n")
+	if j.crlf {
+		w.end = []byte("\"\r\n")
+	}
+	return w
+}
+
+func (w *sheetWriter) header(dst []byte) []byte {
+	dst = append(dst, '"')
+	for i, col := range w.columns {
+		if i > 0 {
+			dst = append(dst, w.separator...)
+		}
+		dst = append(dst, col.Name()...)
+	}
+	return append(dst, w.end...)
+}
+
+func (w *sheetWriter) row(dst []byte, r org.Row) []byte {
+	dst = append(dst, '"')
+	for i := range w.columns {
+		if i > 0 {
+			dst = append(dst, w.separator...)
+		}
+		n := len(dst)
+		dst = w.columns[i].Append(dst, r)
+		switch kind := w.columns[i].Field.Kind; {
+		case kind == org.Text && bytes.IndexByte(dst[n:], '"') >= 0:
+			dst = doubleQuotes(dst, n)
+		case kind == org.Number && w.scientific:
+			dst = scientific(dst, n)
+		}
+	}
+	return append(dst, w.end...)
+}
+
+// doubleQuotes doubles the quotes in dst[from:].
+func doubleQuotes(dst []byte, from int) []byte {
+	text := string(dst[from:])
+	return append(dst[:from], strings.ReplaceAll(text, `"`, `""`)...)
+}
+
+// scientific rewrites a number of ten million or more as Java prints a double: 1.25E7.
+func scientific(dst []byte, from int) []byte {
+	f, err := strconv.ParseFloat(string(dst[from:]), 64)
+	if err != nil || f < 1e7 && f > -1e7 {
+		return dst
+	}
+	text := strconv.FormatFloat(f, 'E', -1, 64)
+	mantissa, exponent, _ := strings.Cut(text, "E")
+	if !strings.Contains(mantissa, ".") {
+		mantissa += ".0"
+	}
+	return append(append(append(dst[:from], mantissa...), 'E'), strings.TrimLeft(exponent, "+0")...)
+}

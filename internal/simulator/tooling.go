@@ -1,0 +1,70 @@
+package simulator
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// memberQuery is the one Tooling query that is understood: which entities are selected for change events (facts 5.6).
+var memberQuery = regexp.MustCompile(`(?is)^\s*SELECT\s+([\w\s,]+?)\s+FROM\s+(\w+)\s*(WHERE\s+EventChannel\s*=\s*'(\w+)')?\s*(LIMIT\s+\d+)?\s*$`)
+
+var memberFields = []string{"Id", "DeveloperName", "MasterLabel", "EventChannel", "SelectedEntity"}
+
+// toolingQuery answers PlatformEventChannelMember.
+func (c *call) toolingQuery() {
+	text := c.r.URL.Query().Get("q")
+	m := memberQuery.FindStringSubmatch(text)
+	if m == nil || !strings.EqualFold(m[2], "PlatformEventChannelMember") {
+		c.unsupported("this Tooling query; SELECT … FROM PlatformEventChannelMember [WHERE EventChannel = '…'] is understood")
+		return
+	}
+	if c.s.profile.Load().NoSetup {
+		c.fail(http.StatusBadRequest, "INVALID_TYPE", "\n"+text+"\n^\nERROR at Row:1:Column:1\nsObject type 'PlatformEventChannelMember' is not supported.")
+		return
+	}
+	var fields []string
+	for f := range strings.SplitSeq(m[1], ",") {
+		f = strings.TrimSpace(f)
+		at := slices.IndexFunc(memberFields, func(known string) bool { return strings.EqualFold(known, f) })
+		if at < 0 {
+			c.fail(http.StatusBadRequest, "INVALID_FIELD", "No such column '"+f+"' on entity 'PlatformEventChannelMember'.")
+			return
+		}
+		fields = append(fields, memberFields[at])
+	}
+	records := []any{}
+	for _, entity := range c.s.selected() {
+		event := strings.TrimSuffix(entity, "__c")
+		if event != entity {
+			event += "__"
+		}
+		event += "ChangeEvent"
+		id := "0v8Qk00000" + "0000000000"[:5] + "AAA"
+		values := map[string]string{"Id": id, "DeveloperName": "ChangeEvents_" + event, "MasterLabel": "ChangeEvents_" + event, "EventChannel": "ChangeEvents", "SelectedEntity": event}
+		if m[4] != "" && !strings.EqualFold(m[4], "ChangeEvents") {
+			continue
+		}
+		record := map[string]any{"attributes": map[string]string{"type": "PlatformEventChannelMember", "url": "/services/data/v" + c.version + "/tooling/sobjects/PlatformEventChannelMember/" + id}}
+		for _, f := range fields {
+			record[f] = values[f]
+		}
+		records = append(records, record)
+	}
+	c.json(http.StatusOK, map[string]any{"size": len(records), "totalSize": len(records), "done": true, "queryLocator": nil, "entityTypeName": "PlatformEventChannelMember", "records": records})
+}
+
+// selected are the entities with change events: those chosen, or all that can have them.
+func (s *Simulator) selected() []string {
+	if chosen := s.events.Selected(); chosen != nil {
+		return chosen
+	}
+	var out []string
+	for _, ob := range s.org.Objects() {
+		if ob.Can('e') {
+			out = append(out, ob.Name)
+		}
+	}
+	return out
+}
