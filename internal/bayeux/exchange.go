@@ -49,6 +49,7 @@ func (s *session) exchange(ctx context.Context, timeout time.Duration, ask reque
 	case !found:
 		return answer, s.notBayeux(ask, response, body, errors.New("there is no answer in it"))
 	}
+	s.accepted = true
 	s.advice.follow(answer.advice)
 	return answer, nil
 }

@@ -68,10 +68,10 @@ func TestFreshTokensThatAreRefusedEndRun(t *testing.T) {
 		r := f.start(t, client, accounts)
 		err := <-r.done
 		r.done <- err
-		r.endsWith(&bayeux.AuthError{}, "3 access tokens were refused one after the other (/meta/handshake: the server says "+
+		r.endsWith(&bayeux.AuthError{}, "5 access tokens were refused one after the other (/meta/handshake: the server says "+
 			`"403::Handshake denied (401::Authentication invalid)"): check that the user may use the API`)
-		if asked != 3 || strings.Contains(err.Error(), "wrong-") {
-			t.Errorf("asked for %d tokens, want 3; the sentence must not hold one: %v", asked, err)
+		if asked != 5 || strings.Contains(err.Error(), "wrong-") {
+			t.Errorf("asked for %d tokens, want 5; the sentence must not hold one: %v", asked, err)
 		}
 	})
 }

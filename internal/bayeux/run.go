@@ -10,8 +10,9 @@ import (
 	"crosswalk/internal/retry"
 )
 
-// tokensTried is how many tokens in a row the server may refuse before Run gives up.
-const tokensTried = 3
+// tokensTried is how many tokens in a row the server may refuse at first sight before Run gives up. One that it took
+// at first has merely ended.
+const tokensTried = 5
 
 // settled is how long a session must last, at most, to end a row of failures.
 const settled = time.Minute
@@ -26,10 +27,11 @@ type run struct {
 
 	opened   bool   // the server granted a session at least once
 	rejected string // the token to ask a replacement for; empty: the current one will do
-	// The row of failures so far. A session that lasted ends it all, the answer to a request for events all but failures.
+	refused  int    // tokens in a row that never got a good answer
+	// The row of failures so far. A session that lasted ends it; the answer to a request for events ends what is below
+	// failures.
 	failures  int
 	busy      int  // of CauseBusy
-	refused   int  // tokens
 	forbidden bool // a fresh token was asked for because of an HTTP 403
 	warned    bool // the log has a warning that asks for a line saying that it is over
 }
@@ -102,6 +104,7 @@ type sessionEnd struct {
 	lasted   time.Duration // since all channels were subscribed to; negative when it did not get that far
 	interval time.Duration // the server's advice
 	token    string
+	accepted bool // the token got at least one good answer
 }
 
 func (e *sessionEnd) Unwrap() error { return e.error }
@@ -113,7 +116,10 @@ func (r *run) plan(err error) (wait time.Duration, final error) {
 		return 0, err
 	}
 	if end.lasted >= min(settled, r.config.Backoff.Longest()) {
-		r.failures, r.busy, r.refused, r.forbidden = 0, 0, 0, false
+		r.failures, r.busy, r.forbidden = 0, 0, false
+	}
+	if end.accepted {
+		r.refused = 0
 	}
 	lost := r.asLost(end.error)
 	if lost == nil {
@@ -125,7 +131,10 @@ func (r *run) plan(err error) (wait time.Duration, final error) {
 		wait = r.soon(end)
 	case CauseToken:
 		r.rejected = end.token
-		if r.refused++; r.refused == tokensTried {
+		if !end.accepted {
+			r.refused++
+		}
+		if r.refused == tokensTried {
 			return 0, &AuthError{URL: r.config.URL, Text: lost.Error()}
 		}
 		wait = r.soon(end)

@@ -21,6 +21,7 @@ type session struct {
 	subscribed []string
 	ready      time.Time // when the last channel was subscribed to; zero before
 	streaming  bool      // a request for events was answered after that
+	accepted   bool      // a request was answered well
 	leaving    bool      // the farewell has begun
 }
 
@@ -121,7 +122,7 @@ func (s *session) next(ctx context.Context) error {
 // begin notes that the session works: a request for events was answered after all channels were subscribed to.
 func (s *session) begin() {
 	s.streaming = true
-	s.busy, s.refused, s.forbidden = 0, 0, false
+	s.busy, s.forbidden = 0, false
 	if s.warned {
 		s.warned = false
 		s.log.Info("streaming again", keyURL, s.config.URL, keyFailures, s.failures)
@@ -164,5 +165,5 @@ func (s *session) explain(err error) error {
 	if !s.ready.IsZero() {
 		lasted = time.Since(s.ready)
 	}
-	return &sessionEnd{error: err, lasted: lasted, interval: s.advice.interval, token: s.token}
+	return &sessionEnd{error: err, lasted: lasted, interval: s.advice.interval, token: s.token, accepted: s.accepted}
 }
