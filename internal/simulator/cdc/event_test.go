@@ -3,6 +3,7 @@ package cdc_test
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,5 +136,36 @@ func TestCreateAndDelete(t *testing.T) {
 	same(t, "body of DELETE", got[1].body(), fields{})
 	if got[0].Data.Event.ReplayID >= got[1].Data.Event.ReplayID || got[0].Data.Event.ReplayID <= 1<<31 {
 		t.Errorf("replay ids %d, %d", got[0].Data.Event.ReplayID, got[1].Data.Event.ReplayID)
+	}
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	l := cdc.NewLog(cdc.Options{
+		Type: func(_, field string) string {
+			return map[string]string{"Tenure__c": "double", "Share__c": "percent", "Count__c": "int", "Old__c": "double"}[field]
+		},
+		MaxMerged: 1,
+	})
+	sent := fields{
+		"Yes__c": true, "No__c": false, "Tenure__c": json.Number("3"), "Share__c": json.Number("1.5E3"), "Count__c": json.Number("3"),
+		// What an org should not hold must not break the message.
+		"Wrong__c": json.Number("NaN"), "Old__c": 7, "List__c": []string{"a"}, "Odd__c": func() {}, "Control__c": "\x00\t\u2028<&>",
+	}
+	l.Commit(commit(cdc.Change{Entity: "Account", ID: account, Kind: cdc.Create, Fields: sent}))
+	same(t, "body", read(t, l, "/data/ChangeEvents", cdc.Access{})[0].body(), fields{
+		"Yes__c": true, "No__c": false, "Tenure__c": 3.0, "Share__c": 1500.0, "Count__c": 3.0,
+		"Wrong__c": "NaN", "Old__c": 7.0, "List__c": []any{"a"}, "Odd__c": nil, "Control__c": "\x00\t\u2028<&>",
+	})
+	all := channel(t, l, "/data/ChangeEvents")
+	kept, _, err := l.Read(nil, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := all.Append(nil, kept[0], cdc.Access{})
+	for _, want := range []string{`"Tenure__c":3.0`, `"Count__c":3,`, `"Old__c":7.0`, `"Share__c":1.5E3`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is not in %s", want, text)
+		}
 	}
 }
