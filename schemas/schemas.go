@@ -6,7 +6,10 @@
 // Wherever a record has a map `fields` or `attributes`, its values are one union, here called FieldValue: null, boolean,
 // long, decimal(38,18), string, AttributeMap (an object), AttributeList (a list). Dates and times are ISO 8601 text in
 // it. A name that is not in the map is absent, which is not the same as null. A note in a view has its own fields in such
-// a map beside id and linkedTo; its JSON form puts them beside those two.
+// a map beside id and linkedTo.
+//
+// The attribute crosswalk.json of a field says how the JSON form of a record differs from its Avro form: "inline" puts the
+// members of a map in the place of the map, "omitNull" leaves a null out.
 package schemas
 
 import _ "embed" // for the schema files

@@ -28,7 +28,15 @@ type stepField struct {
 	name    string
 	encoded []byte // the name as an Avro string
 	step    *step
+	json    any // attribute crosswalk.json: see package schemas
 }
+
+// The values of the attribute crosswalk.json.
+const (
+	jsonAttribute = "crosswalk.json"
+	jsonInline    = "inline"
+	jsonOmitNull  = "omitNull"
+)
 
 // logical is the meaning of a number or of bytes.
 type logical uint8
@@ -91,7 +99,8 @@ func (c *compiler) step(n *schema.Node) *step {
 		c.err = fmt.Errorf("a decimal with a scale of %d: at most %d is read", s.scale, maxScale)
 	}
 	for _, f := range n.Fields {
-		s.fields = append(s.fields, stepField{f.Name, appendString(nil, f.Name), c.step(f.Type)})
+		json, _ := f.Prop(jsonAttribute)
+		s.fields = append(s.fields, stepField{f.Name, appendString(nil, f.Name), c.step(f.Type), json})
 	}
 	s.sorted = slices.IsSortedFunc(s.fields, func(a, b stepField) int { return strings.Compare(a.name, b.name) })
 	for _, b := range n.Branches {
