@@ -17,11 +17,13 @@ import (
 
 // memory is a Store that forgets nothing until it is told to.
 type memory struct {
-	m    map[string][]byte
-	fail error // when set, Write changes nothing and returns it
+	m     map[string][]byte
+	allow int // writes until the disk is full; -1: it never is
 }
 
-func newMemory() *memory { return &memory{m: map[string][]byte{}} }
+var errFull = errors.New("no space left on device")
+
+func newMemory() *memory { return &memory{m: map[string][]byte{}, allow: -1} }
 
 func (s *memory) Get(key []byte) ([]byte, bool, error) {
 	v, ok := s.m[string(key)]
@@ -45,9 +47,10 @@ func (s *memory) Scan(prefix []byte, fn func(key, value []byte) error) error {
 }
 
 func (s *memory) Write(set []join.Pair, drop [][]byte) error {
-	if s.fail != nil {
-		return s.fail
+	if s.allow == 0 {
+		return errFull
 	}
+	s.allow--
 	for _, p := range set {
 		s.m[string(p.Key)] = bytes.Clone(p.Value)
 	}

@@ -24,6 +24,9 @@ func (e *Engine) Load(s Store) (bool, error) {
 			return errDamaged
 		}
 		n := binary.BigEndian.Uint32(key[len(blockPrefix):])
+		if n < e.log.first || n >= e.log.next {
+			return nil // was written ahead by a Commit that did not come to its end
+		}
 		e.log.size += int64(len(block))
 		return eachEntry(block, func(x entry) error { return e.restore(n, x) })
 	})

@@ -12,6 +12,10 @@ import (
 const (
 	blockBytes = 256 << 10
 	logSlack   = 4 << 20 // the log may be so much longer than twice what is true of it
+
+	// aheadBytes bounds the memory of one write. When more has changed, blocks are written before the write that makes
+	// them part of the log: until then nothing reads them, and what a crash leaves of them is written over.
+	aheadBytes = 16 << 20
 )
 
 var (
@@ -46,7 +50,7 @@ func (e *Engine) liveBytes() int64 { return e.blobs.used + 48*int64(e.published.
 // Commit writes what differs from the log, together with extra, in one atomic write. It must be called only when
 // everything that Settle published is acknowledged (R33). After an error the Engine must be given up.
 func (e *Engine) Commit(s Store, extra ...Pair) error {
-	w := logWriter{Engine: e, block: e.log.next, set: extra}
+	w := logWriter{Engine: e, store: s, block: e.log.next}
 	for _, id := range e.unsaved {
 		w.record(id)
 	}
@@ -62,14 +66,15 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 	for _, g := range e.unsavedGroups {
 		w.published(Ambiguous, g)
 	}
-	first, err := w.clean(s)
-	if err != nil {
-		return err
-	}
+	first := w.clean()
 	w.cut()
+	if w.err != nil {
+		return w.err
+	}
 	head := binary.AppendUvarint([]byte{logFormat}, uint64(first))
 	head = binary.AppendUvarint(head, uint64(w.block))
 	head = binary.AppendUvarint(head, uint64(e.floor))
+	w.set = append(w.set, extra...)
 	w.set = append(w.set, Pair{logKey, head})
 	if err := s.Write(w.set, w.drop); err != nil {
 		return err
@@ -102,11 +107,14 @@ func (e *Engine) forgetUnsaved() {
 // logWriter is one Commit under way.
 type logWriter struct {
 	*Engine
+	store            Store
 	block            uint32 // number of the block that is being filled
 	buf              []byte
 	set              []Pair
+	ahead            int // bytes of blocks in set
 	drop             [][]byte
 	written, dropped int64
+	err              error // the first of the store
 }
 
 func blockKey(n uint32) []byte { return binary.BigEndian.AppendUint32(bytes.Clone(blockPrefix), n) }
@@ -119,7 +127,17 @@ func (w *logWriter) cut() {
 	w.set = append(w.set, Pair{blockKey(w.block), w.buf})
 	w.written += int64(len(w.buf))
 	w.block++
+	if w.ahead += len(w.buf); w.ahead >= aheadBytes {
+		w.note(w.store.Write(w.set, nil))
+		w.set, w.ahead = nil, 0
+	}
 	w.buf = make([]byte, 0, min(cap(w.buf), 2*blockBytes))
+}
+
+func (w *logWriter) note(err error) {
+	if w.err == nil {
+		w.err = err
+	}
 }
 
 func (w *logWriter) cutWhenFull() {
@@ -162,27 +180,25 @@ func (w *logWriter) name(b []byte) {
 	w.buf = append(w.buf, b...)
 }
 
-// clean takes away the oldest blocks while the log is too long, but not more than keeps pace with what is written.
-func (w *logWriter) clean(s Store) (first uint32, err error) {
+// clean takes away the oldest blocks while the log is too long, but not more than keeps pace with what is written. It
+// returns the first block that stays.
+func (w *logWriter) clean() (first uint32) {
 	first = w.log.first
-	for first < w.log.next && w.log.size+w.written+int64(len(w.buf))-w.dropped > 2*w.liveBytes()+logSlack &&
-		w.dropped < 2*(w.written+int64(len(w.buf)))+blockBytes {
+	for first < w.log.next && w.err == nil && w.log.size+w.produced()-w.dropped > 2*w.liveBytes()+logSlack &&
+		w.dropped < 2*w.produced()+blockBytes {
 		key := blockKey(first)
-		block, ok, err := s.Get(key)
-		if err != nil {
-			return 0, err
-		}
-		if ok {
-			if err := eachEntry(block, func(x entry) error { return w.keepEntry(first, x) }); err != nil {
-				return 0, err
-			}
-		}
+		block, _, err := w.store.Get(key)
+		w.note(err)
+		w.note(eachEntry(block, func(x entry) error { return w.keepEntry(first, x) }))
 		w.dropped += int64(len(block))
 		w.drop = append(w.drop, key)
 		first++
 	}
-	return first, nil
+	return first
 }
+
+// produced is the number of bytes of the blocks so far.
+func (w *logWriter) produced() int64 { return w.written + int64(len(w.buf)) }
 
 // keepEntry writes an entry of an old block again when it is still what is true.
 func (w *logWriter) keepEntry(block uint32, x entry) error {
