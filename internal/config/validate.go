@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -206,10 +205,4 @@ func (e *Errors) url(key, value string) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		e.add("%s is no http or https address; write https://host", key)
 	}
-}
-
-// IsInvalid reports whether err says that the configuration is wrong (exit status 2).
-func IsInvalid(err error) bool {
-	var e Errors
-	return errors.As(err, &e)
 }

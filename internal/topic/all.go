@@ -2,7 +2,10 @@ package topic
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/segmentio/kafka-go"
 )
 
 // ReadAll yields every record that the topics hold at the time of the call, barriers left out, each partition in its order,
@@ -32,4 +35,13 @@ func (c *Client) ReadAll(ctx context.Context, topics []string, fn func(Record) e
 		}
 	}
 	return f.Next, nil
+}
+
+// Exists reports whether the cluster has the topic.
+func (c *Client) Exists(ctx context.Context, topic string) (bool, error) {
+	_, err := c.layout.look(ctx, topic)
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"crosswalk/internal/app"
+)
+
+// run runs the named components until stopped.
+func (s *shell) run() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run [salesforce] [erp] [matcher] [console]",
+		Short: "Run the named components until stopped (default: all that are configured)",
+		Long: `Run the named components until stopped with Ctrl-C or SIGTERM. Without names, all that are configured run.
+
+  salesforce  snapshot and change stream of each org → salesforce.account, salesforce.contact, salesforce.note
+  erp         imports the files of erp.sources that have a path, once at start → erp.customer
+  matcher     joins both on the link → customer.view, match.unmatched, match.ambiguous
+  console     /metrics, /api/status, and the embedded schema registry
+
+Without kafka.brokers an embedded Kafka and registry run in this process; their addresses are printed.` + exitHelp,
+		Example: "  crosswalk run --config crosswalk.yaml\n  crosswalk run matcher console --config crosswalk.yaml",
+		Args: func(_ *cobra.Command, args []string) error {
+			return app.CheckComponents(args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, log, err := s.load()
+			if err != nil {
+				return err
+			}
+			return app.New(cfg, log).Run(c.Context(), args, s.printEndpoints)
+		},
+	}
+}
+
+// printEndpoints says where the parts of this process listen, once they do.
+func (s *shell) printEndpoints(e app.Endpoints) {
+	if s.json {
+		_ = json.NewEncoder(s.out).Encode(e)
+		return
+	}
+	fmt.Fprintf(s.out, "Kafka            %s\n", e.Kafka)
+	fmt.Fprintf(s.out, "Schema registry  %s\n", e.Registry)
+	if e.Console != "" {
+		fmt.Fprintf(s.out, "Console          %s\n", e.Console)
+	}
+}
