@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"net/http"
+	"strconv"
 	"testing"
 
 	"crosswalk/internal/change"
@@ -99,5 +101,45 @@ func BenchmarkRecord(b *testing.B) {
 		if _, err := d.Row(record); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkDownload measures a job's pages over HTTP: read and dropped, and read as rows.
+func BenchmarkDownload(b *testing.B) {
+	page, schema := benchPage(), benchSchema()
+	o := newOrg(b)
+	o.mux.HandleFunc(jobsPath+"/"+jobID+"/results", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Sforce-Locator", "null")
+		w.Header().Set("Sforce-NumberOfRecords", strconv.Itoa(benchRows))
+		_, _ = w.Write(page)
+	})
+	c := o.client(b)
+	for name, read := range map[string]func(*Page) error{
+		"dropped": func(p *Page) error { _, err := io.Copy(io.Discard, p.Body); return err },
+		"rows": func(p *Page) error {
+			for r := p.Rows(schema); ; {
+				if _, err := r.Next(); err == io.EOF {
+					return nil
+				} else if err != nil {
+					return err
+				}
+			}
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(page)))
+			b.ReportAllocs()
+			for b.Loop() {
+				for p, err := range c.Pages(b.Context(), completeJob(), "") {
+					if err == nil {
+						err = read(p)
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			perRow(b)
+		})
 	}
 }

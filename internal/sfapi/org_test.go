@@ -29,7 +29,7 @@ type org struct {
 	rotate  bool
 }
 
-func newOrg(t *testing.T) *org {
+func newOrg(t testing.TB) *org {
 	t.Helper()
 	o := &org{mux: http.NewServeMux()}
 	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -99,12 +99,12 @@ func passwordAuth(o *org) Auth {
 }
 
 // client returns a client that logs in to o by password.
-func (o *org) client(t *testing.T) *Client {
+func (o *org) client(t testing.TB) *Client {
 	t.Helper()
 	return o.clientWith(t, Config{})
 }
 
-func (o *org) clientWith(t *testing.T, cfg Config) *Client {
+func (o *org) clientWith(t testing.TB, cfg Config) *Client {
 	t.Helper()
 	metrics := NewMetrics(prometheus.NewRegistry())
 	tokens, err := NewTokenSource(TokenConfig{Auth: passwordAuth(o), Retry: quick, Metrics: metrics})
