@@ -79,17 +79,23 @@ func least(ids []string, load map[string]int) string {
 	return slices.MinFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(load[a], load[b]), cmp.Compare(a, b)) })
 }
 
-// level moves one task from a member to one that has at least two fewer, and reports whether there was one. Each move
-// makes the sum of the squares of the loads smaller, so it comes to an end.
+// level moves one task from a member to one that has at least two fewer, and reports whether there was one. The most
+// loaded member gives first, so that no task moves more than it has to. Each move makes the sum of the squares of the
+// loads smaller, so it comes to an end.
 func level(tasks []string, able map[string][]string, target map[string]string, load map[string]int) bool {
+	best := ""
 	for _, task := range tasks {
-		from, to := target[task], least(able[task], load)
-		if load[from] >= load[to]+2 {
-			target[task] = to
-			load[from]--
-			load[to]++
-			return true
+		from := load[target[task]]
+		if from >= load[least(able[task], load)]+2 && (best == "" || from > load[target[best]]) {
+			best = task
 		}
 	}
-	return false
+	if best == "" {
+		return false
+	}
+	to := least(able[best], load)
+	load[target[best]]--
+	load[to]++
+	target[best] = to
+	return true
 }

@@ -210,6 +210,7 @@ func (w *Writer) fail(reason error) {
 	var rest []*batch
 	for _, p := range w.parts {
 		rest = append(rest, p.queue...)
+		p.queue = nil
 	}
 	w.mu.Unlock()
 	w.end(reason)

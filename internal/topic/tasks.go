@@ -54,7 +54,7 @@ func (c *Client) RunTasks(ctx context.Context, config TasksConfig, run func(ctx 
 			run: run, failed: config.Failed, metrics: c.config.Metrics, log: log,
 			stopped: make(chan struct{}, 1), fatal: make(chan error, 1), tasks: map[string]context.CancelFunc{},
 		},
-		joined: make(chan joined, 1), entered: make(chan membership, 1),
+		joined: make(chan joined, 1), entered: make(chan membership, 1), beats: make(chan beat, 1),
 	}
 	o.renewLease(ctx)
 	err := o.run(ctx)
@@ -83,6 +83,8 @@ type owner struct {
 	stale   bool // the tasks that are owned have changed since the last join
 	joined  chan joined
 	entered chan membership
+	beating bool
+	beats   chan beat
 	pause   backoff
 	again   <-chan time.Time // when a failed join is tried again
 }
@@ -94,6 +96,13 @@ type joined struct {
 	err   error
 }
 
+// beat is how a sign of life was answered.
+type beat struct {
+	sent time.Time
+	me   membership
+	err  error
+}
+
 func (o *owner) renewLease(ctx context.Context) {
 	o.lease = &Lease{session: o.config.Session}
 	o.taskCtx = withLease(ctx, o.lease)
@@ -102,8 +111,10 @@ func (o *owner) renewLease(ctx context.Context) {
 // run is the life of the member. Joining goes on beside it, because the coordinator answers only after all members
 // have joined, and signs of life must go on meanwhile: the tasks that are owned stay owned.
 func (o *owner) run(ctx context.Context) error {
-	beat := time.NewTicker(min(o.config.Session/5, 3*time.Second))
-	defer beat.Stop()
+	due := time.NewTicker(min(o.config.Session/5, 3*time.Second))
+	defer due.Stop()
+	check := time.NewTicker(o.config.Session / 20)
+	defer check.Stop()
 	o.join(ctx)
 	for {
 		var err error
@@ -120,8 +131,15 @@ func (o *owner) run(ctx context.Context) error {
 		case <-o.again:
 			o.again = nil
 			o.join(ctx)
-		case <-beat.C:
-			err = o.beat(ctx)
+		case <-due.C:
+			o.beat(ctx)
+		case b := <-o.beats:
+			err = o.answered(ctx, b)
+		case <-check.C:
+			// The coordinator counts from when the sign of life arrived, which is later: it has not given up yet.
+			if o.lease.age() > o.config.Session*9/10 && len(o.runner.owned()) > 0 {
+				o.lose(ctx)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("take part in group %s: %w", o.config.Group, err)
@@ -168,6 +186,7 @@ func (o *owner) conclude(ctx context.Context, j joined) error {
 		o.stale = true // somebody else came while this one joined
 		return nil
 	case code == kafka.UnknownMemberId, code == kafka.IllegalGeneration, code == kafka.FencedInstanceID:
+		o.me.id = ""
 		o.lose(ctx)
 		return nil
 	case code == 0 || transient(code):
@@ -190,30 +209,41 @@ func errorCode(err error) kafka.Error {
 	return code
 }
 
-// beat sends a sign of life. While the process joins, a coordinator that says "rebalance in progress" still counts the
-// process as a member with its claims, so this proves the lease as well.
-func (o *owner) beat(ctx context.Context) error {
-	if o.me.id == "" {
-		return nil
+// beat sends a sign of life, unless the one before is not answered yet.
+func (o *owner) beat(ctx context.Context) {
+	if o.me.id == "" || o.beating {
+		return
 	}
-	sent := time.Now()
-	err := o.me.heartbeat(ctx)
-	switch code := errorCode(err); {
-	case err == nil:
-		o.lease.prove(sent)
+	o.beating = true
+	b := beat{sent: time.Now(), me: o.me}
+	go func() {
+		b.err = b.me.heartbeat(ctx)
+		o.beats <- b
+	}()
+}
+
+// answered acts on the answer to a sign of life. A coordinator that says "rebalance in progress" still counts the process
+// as a member with its claims, so this proves the lease as well.
+func (o *owner) answered(ctx context.Context, b beat) error {
+	o.beating = false
+	if b.me.id != o.me.id {
+		return nil // about a membership that is over
+	}
+	switch code := errorCode(b.err); {
+	case b.err == nil:
+		o.lease.prove(b.sent)
 	case code == kafka.RebalanceInProgress:
-		o.lease.prove(sent)
+		o.lease.prove(b.sent)
 		o.stale = o.stale || !o.joining
-	case code == kafka.IllegalGeneration && o.joining: // the answer to the join is under way
+	case code == kafka.IllegalGeneration && (o.joining || b.me.generation != o.me.generation):
+		// it crossed the answer to a join
 	case code == kafka.UnknownMemberId, code == kafka.IllegalGeneration, code == kafka.FencedInstanceID:
+		o.me.id = ""
 		o.lose(ctx)
 	case code != 0 && !transient(code):
 		return code
 	default:
-		o.log.Debug("heartbeat failed", "group", o.config.Group, "error", err)
-	}
-	if len(o.runner.owned()) > 0 && o.lease.age() > o.config.Session {
-		o.lose(ctx)
+		o.log.Debug("heartbeat failed", "group", o.config.Group, "error", b.err)
 	}
 	return nil
 }
@@ -225,7 +255,7 @@ func (o *owner) lose(ctx context.Context) {
 	}
 	o.lease.lost.Store(true)
 	o.runner.drain()
-	o.me.id, o.me.generation = "", -1
+	o.me.generation = -1
 	o.renewLease(ctx)
 	o.stale = true
 }
