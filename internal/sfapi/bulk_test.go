@@ -136,15 +136,16 @@ func TestDamagedPagesAreErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		locator, records, body string
 		want                   string
+		next                   Next
 	}{
-		"no locator":       {"", "1", page("a"), "no Sforce-Locator header"},
-		"no count":         {"null", "", page("a"), "no Sforce-NumberOfRecords header"},
-		"negative count":   {"null", "-1", page("a"), "no Sforce-NumberOfRecords header"},
-		"fewer rows":       {"null", "2", page("a"), "it has 1 rows where Salesforce announced 2"},
-		"more rows":        {"null", "1", page("a", "b"), "it has 2 rows where Salesforce announced 1"},
-		"none but some":    {"null", "1", "", "it has 0 rows where Salesforce announced 1"},
-		"names itself":     {"L0", "1", page("a"), "names itself as the next"},
-		"no results (204)": {"204", "0", "", "wait until the job is complete"},
+		"no locator":       {"", "1", page("a"), "no Sforce-Locator header", NextStop},
+		"no count":         {"null", "", page("a"), "no Sforce-NumberOfRecords header", NextStop},
+		"negative count":   {"null", "-1", page("a"), "no Sforce-NumberOfRecords header", NextStop},
+		"fewer rows":       {"null", "2", page("a"), "after row 1: the page ends although Salesforce announced 2 rows", NextRetry},
+		"more rows":        {"null", "1", page("a", "b"), "after row 2: the page ends although Salesforce announced 1 rows", NextRetry},
+		"none but some":    {"null", "1", "", "after row 0: the page ends although Salesforce announced 1 rows", NextRetry},
+		"names itself":     {"L0", "1", page("a"), "names itself as the next", NextNewJob},
+		"no results (204)": {"204", "0", "", "wait until the job is complete", NextRetry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,6 +177,9 @@ func TestDamagedPagesAreErrors(t *testing.T) {
 				t.Fatal("want an error")
 			}
 			has(t, found.Error(), c.want)
+			if next := NextOf(found); next != c.next {
+				t.Errorf("next is %q, want %q", next, c.next)
+			}
 		})
 	}
 }

@@ -57,7 +57,7 @@ func (c *Client) fetch(ctx context.Context, q call) (body []byte, header http.He
 		defer resp.Body.Close()
 		header = resp.Header
 		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply+1)); err != nil {
-			return fmt.Errorf("%s: read reply: %w", q.op, err)
+			return noAnswer(q.op, resp.Request.URL.Host, err)
 		}
 		if len(body) > maxReply {
 			return &settled{fmt.Errorf("%s: the reply is larger than %d bytes: ask for fewer records at a time", q.op, maxReply)}
@@ -152,13 +152,13 @@ func (c *Client) send(ctx context.Context, t Token, q call) (*http.Response, err
 	if err != nil {
 		cancel(nil)
 		c.m.calls.WithLabelValues(q.kind, "network").Inc()
-		return nil, fmt.Errorf("%s at %s: %w", q.op, req.URL.Host, withoutURL(err))
+		return nil, noAnswer(q.op, req.URL.Host, err)
 	}
 	c.m.calls.WithLabelValues(q.kind, statusClass(resp.StatusCode)).Inc()
 	c.noteUsage(resp.Header)
 	resp.Body, err = c.unpack(resp, cancel)
 	if err != nil {
-		return nil, fmt.Errorf("%s at %s: %w", q.op, req.URL.Host, err)
+		return nil, noAnswer(q.op, req.URL.Host, err)
 	}
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return resp, nil
@@ -202,7 +202,7 @@ func (c *Client) request(ctx context.Context, t Token, q call) (*http.Request, e
 	}
 	req, err := http.NewRequestWithContext(ctx, method, origin+q.path, body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", q.op, withoutURL(err))
+		return nil, fmt.Errorf("%s: make request: %w", q.op, err)
 	}
 	for name, values := range q.header {
 		req.Header[name] = values

@@ -30,7 +30,7 @@ func (c *pageChain) check(jobID string, pages int) error {
 			want = c.links[i+1].at
 		}
 		if got := c.links[i].next; got != want {
-			return fmt.Errorf("read results of bulk job %s: page %d is followed by %q in the results and by %q in the list of pages: a page is missing, read them one after the other", jobID, i+1, got, want)
+			return &anomaly{fmt.Errorf("read results of bulk job %s: page %d is followed by %q in the results and by %q in the list of pages: a page is missing, read them one after the other", jobID, i+1, got, want), NextRetry}
 		}
 	}
 	return nil

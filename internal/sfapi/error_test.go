@@ -1,9 +1,18 @@
 package sfapi
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
 	"testing"
+
+	"crosswalk/internal/retry"
 )
 
 // Every row of facts 2.2, 2.3 and the data rows of 8: what the person reads, what the program does next, and how often
@@ -139,7 +148,23 @@ func TestDeadHostIsNamed(t *testing.T) {
 	if err == nil {
 		t.Fatal("want an error")
 	}
-	has(t, err.Error(), "read limits at 127.0.0.1:", "connection refused", "attempt 3 of 3")
+	has(t, err.Error(), "read limits: no answer from 127.0.0.1:", "connection refused", "check the network", "attempt 3 of 3")
+}
+
+func TestUnreachableHostsSayWhatToCheck(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"Setup > My Domain":          &url.Error{Op: "Get", URL: "https://x/?q=secret", Err: &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}},
+		"certificate is not trusted": &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
+		"another server answers":     tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
+		"HTTPS_PROXY":                errors.New("connection reset by peer"),
+	} {
+		got := noAnswer("describe Account", "acme.my.salesforce.com", err)
+		has(t, got.Error(), "describe Account: no answer from acme.my.salesforce.com", want)
+		if strings.Contains(got.Error(), "secret") || got.Next() != NextRetry {
+			t.Errorf("%v is next %q", got, got.Next())
+		}
+	}
 }
 
 func FuzzParseError(f *testing.F) {
@@ -159,4 +184,19 @@ func FuzzParseError(f *testing.F) {
 			t.Errorf("no advice for %q", body)
 		}
 	})
+}
+
+func TestNextOfAsksTheOutermostThatKnows(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[Next]error{
+		NextRetry:    fmt.Errorf("snapshot: %w", &Error{Status: 503}),
+		NextNewJob:   fmt.Errorf("snapshot: %w", &JobError{Cause: &Error{Status: 404}}),
+		NextUseREST:  retry.Final(&Error{Status: 400, Code: "INVALIDENTITY"}),
+		NextDescribe: errors.Join(errors.New("close"), &PageError{Err: io.EOF, next: NextDescribe}),
+		NextStop:     errors.New("something else"),
+	} {
+		if got := NextOf(err); got != want {
+			t.Errorf("%v is next %q, want %q", err, got, want)
+		}
+	}
 }

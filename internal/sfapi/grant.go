@@ -3,9 +3,7 @@ package sfapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -80,7 +78,7 @@ func (s *TokenSource) classify(op string, err error) error {
 	var refusal *oauth2.RetrieveError
 	if !errors.As(err, &refusal) || refusal.Response == nil {
 		s.cfg.Metrics.calls.WithLabelValues("token", "network").Inc()
-		return fmt.Errorf("%s at %s: %w", op, s.cfg.Auth.LoginURL, withoutURL(err))
+		return noAnswer(op, s.cfg.Auth.LoginURL, err)
 	}
 	status := refusal.Response.StatusCode
 	s.cfg.Metrics.calls.WithLabelValues("token", statusClass(status)).Inc()
@@ -146,15 +144,6 @@ func fromReply(reply *oauth2.Token) Token {
 		t.IssuedAt = time.UnixMilli(ms)
 	}
 	return t
-}
-
-// withoutURL takes the address off a network error: it is named already, and a query may hold what a log should not.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 func statusClass(status int) string {

@@ -1,6 +1,9 @@
 package sfapi
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Next says what a program should do after an error; what a person should do is in the error's Hint.
 type Next string
@@ -23,3 +26,23 @@ const (
 
 // maxRetryAfter bounds what a Retry-After header may ask for, so that a strange one does not stop the program.
 const maxRetryAfter = 15 * time.Minute
+
+// NextOf says what a program should do after an error of this package: what the outermost error that knows says, and
+// NextStop for one that does not (a reply that is no JSON). A caller asks its own context first: a call that it cut
+// short itself looks like any broken connection.
+func NextOf(err error) Next {
+	var knows interface{ Next() Next }
+	if errors.As(err, &knows) {
+		return knows.Next()
+	}
+	return NextStop
+}
+
+// anomaly is an answer that contradicts itself or what Salesforce documents.
+type anomaly struct {
+	error
+	next Next
+}
+
+func (e *anomaly) Next() Next    { return e.next }
+func (e *anomaly) Unwrap() error { return e.error }

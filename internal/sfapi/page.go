@@ -56,7 +56,7 @@ func (c *Client) Pages(ctx context.Context, job Job, locator string) iter.Seq2[*
 				return
 			}
 			if page.Next == locator {
-				yield(nil, fmt.Errorf("read results of bulk job %s: page %q names itself as the next: the results are damaged, a new job is needed", job.ID, locator))
+				yield(nil, &anomaly{fmt.Errorf("read results of bulk job %s: page %q names itself as the next: the results are damaged, a new job is needed", job.ID, locator), NextNewJob})
 				return
 			}
 			locator = page.Next
@@ -92,7 +92,7 @@ func (c *Client) openPage(ctx context.Context, job Job, path string) (*Page, err
 
 func pageOf(job Job, resp *http.Response) (*Page, error) {
 	if resp.StatusCode == http.StatusNoContent {
-		return nil, errors.New("there are none yet: wait until the job is complete")
+		return nil, &anomaly{errors.New("there are none yet: wait until the job is complete"), NextRetry}
 	}
 	locator := resp.Header.Values("Sforce-Locator")
 	if len(locator) != 1 || locator[0] == "" {
@@ -188,7 +188,7 @@ func (c *Client) pageLists(ctx context.Context, job Job, locator string) iter.Se
 			if out.Done {
 				path = ""
 			} else if path == "" {
-				yield(nil, fmt.Errorf("list result pages of bulk job %s: Salesforce says that there are more and not where", job.ID))
+				yield(nil, &anomaly{fmt.Errorf("list result pages of bulk job %s: Salesforce says that there are more and not where: list them again", job.ID), NextRetry})
 				return
 			}
 			if !yield(list, nil) {

@@ -44,7 +44,7 @@ func (c *Client) QueryPages(ctx context.Context, soql string, o QueryOptions) it
 			if page.Done {
 				next = ""
 			} else if next == "" {
-				yield(nil, fmt.Errorf("query %s: Salesforce says that there is more and not where: run the query again", objectOf(soql)))
+				yield(nil, &anomaly{fmt.Errorf("query %s: Salesforce says that there is more and not where: run the query again", objectOf(soql)), NextRestartQuery})
 				return
 			}
 			if !yield(page, nil) {

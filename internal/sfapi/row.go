@@ -66,17 +66,43 @@ func (r *RowReader) Next() (change.Row, error) {
 // Rows returns how many rows were read, bad ones included.
 func (r *RowReader) Rows() int { return r.rows }
 
+// PageError ends a page before its end was reached, or says that the end is not where Salesforce announced it.
+type PageError struct {
+	Rows int   // read before, bad ones included
+	Err  error // what is wrong
+	next Next
+}
+
+func (e *PageError) Error() string {
+	return fmt.Sprintf("read page after row %d: %v", e.Rows, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *PageError) Unwrap() error { return e.Err }
+
+// Next is NextRetry when the page should be opened again at its locator, NextDescribe when its columns are not those
+// of the schema.
+func (e *PageError) Next() Next { return e.next }
+
 // end makes the reason why no row follows, and remembers it.
 func (r *RowReader) end(err error) error {
+	var columns *columnError
 	switch {
+	case errors.As(err, &columns):
+		err = &PageError{Rows: r.rows, Err: err, next: NextDescribe}
 	case err != io.EOF:
-		err = fmt.Errorf("read page after row %d: %w", r.rows, err)
+		err = &PageError{Rows: r.rows, Err: err, next: NextRetry}
 	case r.announced >= 0 && r.rows != r.announced:
-		err = fmt.Errorf("read page: it has %d rows where Salesforce announced %d: read it again", r.rows, r.announced)
+		err = &PageError{Rows: r.rows, Err: fmt.Errorf("the page ends although Salesforce announced %d rows: read it again", r.announced), next: NextRetry}
 	}
 	r.done = err
 	return err
 }
+
+// columnError is a header row that does not fit the schema.
+type columnError struct{ reason string }
+
+func (e *columnError) Error() string { return e.reason }
 
 func (r *RowReader) bad(field, reason string) *RowError {
 	return &RowError{Row: r.rows, Field: field, Reason: reason, Raw: string(r.scanner.record)}
@@ -93,16 +119,16 @@ func (r *RowReader) header() error {
 		name := string(r.cell(nil, r.scanner.cells[i]))
 		field := r.schema.Index(name)
 		if field < 0 {
-			return fmt.Errorf("the page has a column %s that %s is not known to have: describe the object again", excerpt(name), r.schema.Entity)
+			return &columnError{"the page has a column " + excerpt(name) + " that " + r.schema.Entity + " is not known to have: describe the object again"}
 		}
 		if seen[field] {
-			return fmt.Errorf("the page has the column %s twice", name)
+			return &columnError{"the page has the column " + name + " twice: select it once"}
 		}
 		seen[field] = true
 		columns = append(columns, column{field: field, kind: r.schema.Fields[field].Type, name: name})
 	}
 	if r.id = r.schema.Index("Id"); !seen[r.id] {
-		return errors.New("the page has no column Id: select it")
+		return &columnError{"the page has no column Id: select it"}
 	}
 	r.columns = columns
 	r.values = make([]change.Value, len(r.schema.Fields))

@@ -142,19 +142,23 @@ func TestRowReaderEndsOnADamagedPage(t *testing.T) {
 	for name, c := range map[string]struct {
 		src  io.Reader
 		want string
+		next Next
 	}{
-		"stream breaks off after a whole cell": {broken, "after row 1: unexpected EOF"},
-		"open quote at the end":                {strings.NewReader(head + `"` + globex + `","half`), "after row 1: unexpected EOF"},
-		"unknown column":                       {strings.NewReader("\"Id\",\"Other\"\n"), `column "Other" that Account is not known to have`},
-		"column twice":                         {strings.NewReader("\"Id\",\"Id\"\n"), "column Id twice"},
-		"no Id":                                {strings.NewReader("\"Name\"\n"), "no column Id"},
-		"a row without end":                    {io.MultiReader(strings.NewReader("\"Id\"\n\""), zeros{}), "a row is longer than"},
+		"stream breaks off after a whole cell": {broken, "after row 1: unexpected EOF", NextRetry},
+		"open quote at the end":                {strings.NewReader(head + `"` + globex + `","half`), "after row 1: unexpected EOF", NextRetry},
+		"unknown column":                       {strings.NewReader("\"Id\",\"Other\"\n"), `column "Other" that Account is not known to have`, NextDescribe},
+		"column twice":                         {strings.NewReader("\"Id\",\"Id\"\n"), "column Id twice", NextDescribe},
+		"no Id":                                {strings.NewReader("\"Name\"\n"), "no column Id", NextDescribe},
+		"a row without end":                    {io.MultiReader(strings.NewReader("\"Id\"\n\""), zeros{}), "a row is longer than", NextRetry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := NewRowReader(c.src, wide())
 			_, _, end := read(t, r)
 			has(t, end.Error(), c.want)
+			if next := NextOf(end); next != c.next {
+				t.Errorf("next is %q, want %q", next, c.next)
+			}
 			if _, again := r.Next(); again != end {
 				t.Errorf("the end changed from %v to %v", end, again)
 			}

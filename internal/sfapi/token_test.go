@@ -219,7 +219,7 @@ func TestTokenEndpointIsAskedAgainOnlyForWhatPasses(t *testing.T) {
 	if err == nil {
 		t.Fatal("a dead host must be an error")
 	}
-	has(t, err.Error(), "log in at "+o.URL, "connection refused", "attempt 3 of 3")
+	has(t, err.Error(), "log in: no answer from "+o.URL, "connection refused", "attempt 3 of 3")
 }
 
 func TestTokensDoNotPrint(t *testing.T) {
