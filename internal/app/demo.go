@@ -16,6 +16,7 @@ import (
 	"crosswalk/consumers/matcher/naive"
 	"crosswalk/internal/config"
 	"crosswalk/internal/demo"
+	"crosswalk/internal/judge"
 	"crosswalk/internal/secret"
 	"crosswalk/internal/simulator"
 	"crosswalk/producers/erp"
@@ -176,14 +177,13 @@ func (d *demonstration) show(ctx context.Context, p *platform) error {
 	if err != nil {
 		return err
 	}
-	t, err := newTruth(ctx, d.ready.ControlURL, client, d.org.Link, d.data.ERP)
+	t, err := judge.New(ctx, d.ready.ControlURL, client, linkOf(d.org.Link), demoCustomers(d.data.ERP))
 	if err != nil {
 		return err
 	}
 	if err := d.settle(ctx, p, t); err != nil {
 		return err
 	}
-	d.report.Accounts, d.report.Contacts = t.accounts, t.contacts
 	d.report.SnapshotMS = time.Since(d.started).Milliseconds()
 	d.say("\nSnapshot: %d accounts, %d contacts and %d ERP customers are in the views after %.1f s.\n",
 		d.report.Accounts, d.report.Contacts, d.report.Customers, float64(d.report.SnapshotMS)/1000)
@@ -215,15 +215,17 @@ func (d *demonstration) show(ctx context.Context, p *platform) error {
 }
 
 // settle waits until what is published equals the truth. It gives up when nothing was published for Wait.
-func (d *demonstration) settle(ctx context.Context, p *platform, t *truth) error {
+func (d *demonstration) settle(ctx context.Context, p *platform, t *judge.Judge) error {
 	lastEnds, lastMoved := "", time.Now()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		want, err := t.state(ctx)
+		in, err := t.Inputs(ctx)
 		if err != nil {
 			return err
 		}
+		want := naive.Compute(in)
+		d.report.Accounts, d.report.Contacts = len(in.Accounts), len(in.Contacts)
 		views, err := p.views(ctx, d.org)
 		if err != nil {
 			return err
@@ -232,7 +234,7 @@ func (d *demonstration) settle(ctx context.Context, p *platform, t *truth) error
 		if err != nil {
 			return err
 		}
-		different := t.compare(want, views, found)
+		different := t.Compare(want, views, found.Ambiguous, found.Unmatched)
 		d.count(want, found, len(views), different)
 		if len(different) == 0 {
 			return nil
@@ -264,7 +266,7 @@ func (d *demonstration) settle(ctx context.Context, p *platform, t *truth) error
 }
 
 // count notes what the latest comparison found.
-func (d *demonstration) count(want naive.State, found Issues, views int, different []difference) {
+func (d *demonstration) count(want naive.State, found Issues, views int, different []judge.Difference) {
 	r := &d.report
 	r.Matched, r.Unmatched, r.Ambiguous = views, len(found.Unmatched), len(found.Ambiguous)
 	r.NearMisses = 0
