@@ -125,6 +125,10 @@ func (w *jsonWriter) scalar(s *step) error {
 	case schema.Null:
 		w.out = append(w.out, "null"...)
 		return nil
+	case schema.String:
+		b, err := w.r.bytes()
+		w.out = appendJSONText(w.out, b)
+		return err
 	case schema.Float, schema.Double:
 		err := w.r.float(s)
 		if errors.Is(err, errNotFinite) {

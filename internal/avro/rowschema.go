@@ -132,9 +132,10 @@ func rowFields(n *schema.Node) (*change.Schema, error) {
 		if typ < 0 {
 			return nil, fmt.Errorf("read row schema: the field %s.%s has no attribute %q: it was not written by a Salesforce producer", n.FullName(), f.Name, propType)
 		}
-		readOnly, _ := f.Prop(propReadOnly)
+		v, _ := f.Prop(propReadOnly)
+		readOnly, _ := v.(bool)
 		fields = append(fields, change.Field{
-			Name: f.Name, Type: change.Type(typ), Label: f.Doc, ReadOnly: readOnly == true,
+			Name: f.Name, Type: change.Type(typ), Label: f.Doc, ReadOnly: readOnly,
 			Precision: intProp(f, propPrecision), Scale: intProp(f, propScale),
 		})
 	}
