@@ -84,6 +84,9 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 	return nil
 }
 
+// Unsaved reports whether Commit has something to write.
+func (e *Engine) Unsaved() bool { return len(e.unsaved)+len(e.unsavedTold)+len(e.unsavedGroups) > 0 }
+
 func (e *Engine) forgetUnsaved() {
 	for _, id := range e.unsaved {
 		e.records.at(id).flags &^= unsaved

@@ -1,0 +1,205 @@
+package matcher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"crosswalk/consumers/matcher/join"
+	"crosswalk/internal/customer"
+	"crosswalk/internal/topic"
+)
+
+// session is one life of the matcher: from its start to an error or the end of its context.
+type session struct {
+	config  Config
+	board   *board
+	metrics *orgMetrics
+	names   names
+	disk    disk
+	store   join.Store
+	schemas *schemaCache
+
+	engine  *join.Engine
+	writer  *topic.Writer
+	out     *publisher
+	reader  *topic.Reader
+	saved   checkpoint // as of the last commit
+	now     checkpoint // as of now, but for what is not acknowledged yet
+	control *control
+
+	live     bool      // the start is over
+	changed  time.Time // when the first change came that is not committed; zero when there is none
+	forgetAt time.Time
+	reported map[string]bool // dead letters that are in the topic, while inputs are read again
+}
+
+func newSession(m *Matcher, d disk) *session {
+	s := &session{
+		config: m.config, board: &m.board, names: newNames(m.config.Org), disk: d, store: d,
+		schemas: newSchemaCache(m.config.Registry, m.config.Logger), metrics: m.config.Metrics.of(m.config.Org),
+	}
+	s.control = &control{org: m.config.Org, configured: m.config.Link, schemas: s.schemas, link: m.config.Link}
+	if m.config.faults.store != nil {
+		s.store = m.config.faults.store(d)
+	}
+	return s
+}
+
+func (s *session) close() {
+	if s.reader != nil {
+		_ = s.reader.Close() // only ends the fetching
+	}
+	if s.writer != nil {
+		s.writer.Close()
+	}
+}
+
+// run is the session's life.
+func (s *session) run(ctx context.Context) error {
+	s.schemas.ctx = ctx
+	s.board.update(func(st *Status) { st.Phase = Starting })
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	s.live = true
+	s.board.update(func(st *Status) { st.Phase = Live })
+	for {
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+		if err := s.commitWhenDue(ctx); err != nil {
+			return err
+		}
+		f, err := s.reader.Poll(ctx)
+		if ctx.Err() != nil {
+			return s.finish(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.takeAll(ctx, f); err != nil {
+			return err
+		}
+	}
+}
+
+// takeAll takes a batch of inputs into the state.
+func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
+	for i := range f.Records {
+		if err := s.take(ctx, &f.Records[i]); err != nil {
+			return err
+		}
+	}
+	s.now.Inputs = f.Next
+	lag := int64(0)
+	for name, ends := range f.End {
+		for i, end := range ends {
+			lag += max(0, end-f.Next[name][i])
+		}
+	}
+	s.metrics.lag.Set(float64(lag))
+	if len(f.Records) > 0 && s.changed.IsZero() {
+		s.changed = time.Now()
+	}
+	return nil
+}
+
+// settle publishes what has to change and tells the world how it stands.
+func (s *session) settle(ctx context.Context) error {
+	start := time.Now()
+	s.forget(start)
+	s.out.begin(ctx, start, s.now.Freshness)
+	if err := s.engine.Settle(start.UnixMilli(), s.out); err != nil {
+		return err
+	}
+	s.metrics.settled(s.engine.Stats(), s.now.Freshness, time.Since(start))
+	s.out.mark(s.now.Inputs)
+	if s.engine.Unsaved() && s.changed.IsZero() {
+		s.changed = start
+	}
+	stats, fresh, dead, link := s.engine.Stats(), s.now.Freshness, s.now.DeadLetter, s.now.Settings.Link
+	s.board.update(func(st *Status) { st.fill(stats, fresh, dead, link) })
+	return nil
+}
+
+// rememberDeletions is for how long the version of a deleted key is kept (R2).
+const rememberDeletions = 96 * time.Hour
+
+// forget drops what is remembered of old deletions, every hour.
+func (s *session) forget(now time.Time) {
+	if now.Before(s.forgetAt) {
+		return
+	}
+	s.forgetAt = now.Add(time.Hour)
+	s.engine.Forget(now.Add(-rememberDeletions).UnixMilli())
+}
+
+func (s *session) commitWhenDue(ctx context.Context) error {
+	if s.changed.IsZero() || time.Since(s.changed) < s.config.CommitEvery {
+		return nil
+	}
+	return s.commit(ctx)
+}
+
+// commit makes the state durable, once everything that was published is acknowledged (R33).
+func (s *session) commit(ctx context.Context) error {
+	if err := s.writer.Flush(ctx); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	start := time.Now()
+	next := s.now
+	next.Outputs = s.out.position()
+	text, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if err := s.engine.Commit(s.store, join.Pair{Key: checkpointKey, Value: text}); err != nil {
+		return fmt.Errorf("%w: nothing more is published until it can: %w", errCommit, err)
+	}
+	s.now, s.saved, s.changed = next, next, time.Time{}
+	s.metrics.commit.Observe(time.Since(start).Seconds())
+	s.board.update(func(st *Status) { st.Committed = next.Inputs })
+	return nil
+}
+
+// finishing bounds the last commit of a matcher that is told to stop.
+const finishing = 5 * time.Second
+
+// finish commits what is settled before the matcher stops. What cannot be committed is done again after the next start.
+func (s *session) finish(ctx context.Context) error {
+	if s.changed.IsZero() || s.engine.Unsettled() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
+	defer cancel()
+	err := s.commit(ctx)
+	if err != nil && !errors.Is(err, errCommit) {
+		s.config.Logger.Debug("the last commit was given up", "error", err)
+		return nil
+	}
+	return err
+}
+
+// setLink changes the link, if it is another one (R7).
+func (s *session) setLink(link *customer.Link) error {
+	if sameLink(link, s.now.Settings.Link) {
+		return nil
+	}
+	s.config.Logger.Info("the link is changed", "link", linkText(link))
+	s.metrics.linkChanges.Inc()
+	if err := s.engine.SetLink(link); err != nil {
+		return err
+	}
+	s.now.Settings.Link = link
+	return nil
+}
+
+func linkText(l *customer.Link) string {
+	if l == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%s = %s (%s)", l.SalesforceField, l.ERPField, l.Cardinality)
+}

@@ -1,0 +1,80 @@
+package matcher
+
+import (
+	"crosswalk/consumers/matcher/join"
+	"crosswalk/internal/topic"
+	"crosswalk/schemas"
+)
+
+// The topics' names without the org's prefix.
+const (
+	AccountTopic    = "salesforce.account"
+	ContactTopic    = "salesforce.contact"
+	NoteTopic       = "salesforce.note"
+	CustomerTopic   = "erp.customer"
+	ViewTopic       = "customer.view"
+	AmbiguousTopic  = "match.ambiguous"
+	UnmatchedTopic  = "match.unmatched"
+	DeadLetterTopic = "crosswalk.deadletter"
+	ControlTopic    = "crosswalk.control"
+)
+
+// TopicName returns the full name of an org's topic.
+func TopicName(org, name string) string {
+	if org == "" {
+		return name
+	}
+	return org + "." + name
+}
+
+// inputNames are the input topics by kind.
+var inputNames = map[join.Kind]string{
+	join.Account: AccountTopic, join.Contact: ContactTopic, join.Note: NoteTopic, join.Customer: CustomerTopic,
+}
+
+// outputs are the output topics by number, with their schemas.
+var outputs = [join.Topics]struct{ name, schema string }{
+	join.View:      {ViewTopic, schemas.CustomerView},
+	join.Ambiguous: {AmbiguousTopic, schemas.MatchAmbiguous},
+	join.Unmatched: {UnmatchedTopic, schemas.MatchUnmatched},
+}
+
+// names are the full names of one org's topics.
+type names struct {
+	kinds      map[string]join.Kind // of the inputs
+	inputs     []string
+	outputs    [join.Topics]string
+	deadLetter string
+	control    string
+}
+
+func newNames(org string) names {
+	n := names{kinds: map[string]join.Kind{}, deadLetter: TopicName(org, DeadLetterTopic), control: TopicName(org, ControlTopic)}
+	for kind := join.Account; kind <= join.Customer; kind++ {
+		name := TopicName(org, inputNames[kind])
+		n.kinds[name] = kind
+		n.inputs = append(n.inputs, name)
+	}
+	for t, o := range outputs {
+		n.outputs[t] = TopicName(org, o.name)
+	}
+	return n
+}
+
+// written are the topics that the matcher writes to.
+func (n names) written() []string { return append(n.outputs[:], n.deadLetter) }
+
+// read are the topics that the matcher follows.
+func (n names) read() []string { return append(append([]string{}, n.inputs...), n.control) }
+
+// specs describe the topics for those that have to be made: compacted, tombstones kept for 96 hours (R2).
+func (n names) specs(c Config) []topic.Spec {
+	var out []topic.Spec
+	for _, name := range append(n.read(), n.written()...) {
+		out = append(out, topic.Spec{
+			Name: name, Partitions: c.Partitions, Replication: c.Replication,
+			Config: map[string]string{"cleanup.policy": "compact", "delete.retention.ms": "345600000"},
+		})
+	}
+	return out
+}
