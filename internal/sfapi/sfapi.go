@@ -5,8 +5,8 @@
 // change.Rows in bounded memory. Small reads (Query, Retrieve) give JSON records, which a RowDecoder turns into the
 // same rows. Every call takes its token from a TokenSource, the only place where a token is refreshed.
 //
-// The package decides nothing about records. It decides what is worth repeating: an *Error, *AuthError or *JobError
-// says in Next what the caller should do and in Hint what a person should do.
+// The package decides nothing about records. It decides what is worth repeating: NextOf says what the caller should do
+// after an error, and the error's text what a person should do.
 //
 // Metrics (NewMetrics): crosswalk_sfapi_calls_total{kind,status}, crosswalk_sfapi_call_seconds{kind},
 // crosswalk_sfapi_retries_total{kind}, crosswalk_sfapi_received_bytes_total, crosswalk_sfapi_sent_bytes_total,
