@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"crosswalk/consumers/matcher/conformance"
 	"crosswalk/consumers/matcher/join"
 	"crosswalk/internal/avro"
@@ -129,7 +131,7 @@ func (m mortal) Write(set []join.Pair, drop [][]byte) error {
 	return m.Store.Write(set, drop)
 }
 
-// start runs the matcher and waits until it lives.
+// start runs the matcher.
 func (p *pipeline) start() {
 	p.t.Helper()
 	var err error
@@ -145,6 +147,12 @@ func (p *pipeline) start() {
 		<-ended
 		ended <- nil
 	})
+}
+
+// awaitLive waits until the matcher has read its topics, which it makes when they are not there.
+func (p *pipeline) awaitLive() {
+	p.t.Helper()
+	p.must(p.matcher.Await(p.ctx, func(s Status) bool { return s.Phase == Live }))
 }
 
 // end stops the matcher; kill makes it leave its state as it was at its last commit.
@@ -273,5 +281,16 @@ func (p *pipeline) check() {
 	p.t.Helper()
 	if err := conformance.CheckEqual(p.tracker.State(), p.in.Compute()); err != nil {
 		p.t.Fatal(err)
+	}
+}
+
+// deleteTopics takes topics away; a matcher that starts makes them anew.
+func (p *pipeline) deleteTopics(names ...string) {
+	p.t.Helper()
+	client := kafka.Client{Addr: kafka.TCP(p.broker.Addr())}
+	answer, err := client.DeleteTopics(p.ctx, &kafka.DeleteTopicsRequest{Topics: names})
+	p.must(err)
+	for _, err := range answer.Errors {
+		p.must(err)
 	}
 }
