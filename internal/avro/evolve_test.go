@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/avro"
 
+	"crosswalk/internal/avro/schema"
 	"crosswalk/internal/change"
 )
 
@@ -60,6 +61,21 @@ func TestEvolveRowCodec(t *testing.T) {
 			t.Parallel()
 			var latest string
 			var codec *RowCodec
+			roundTrip := func(codec *RowCodec, v change.Value) error {
+				row := change.Row{Schema: codec.Fields(), ID: "1", Values: []change.Value{v, change.StringValue("1")}}
+				body, err := codec.Append(nil, row, change.Meta{Op: change.OpSnapshot})
+				if err != nil {
+					return err
+				}
+				parsed, err := ParseRowCodec(codec.Schema())
+				if err != nil {
+					return err
+				}
+				if got, _, err := parsed.Decode(body); err != nil || !reflect.DeepEqual(got.Values, row.Values) {
+					t.Errorf("Decode = %v, %v; want %v", got.Values, err, row.Values)
+				}
+				return nil
+			}
 			for i, typ := range tc.types {
 				s := change.NewSchema("Account", []change.Field{{Name: "Id"}, {Name: "F__c", Type: typ}})
 				var previous []string
@@ -71,24 +87,21 @@ func TestEvolveRowCodec(t *testing.T) {
 					t.Fatal(err)
 				}
 				if latest != "" {
-					reader, writer := avro.MustParse(codec.Schema()), avro.MustParse(latest)
-					if err := avro.CheckCompatibility(writer, reader); err != nil {
-						t.Errorf("step %d is not BACKWARD: %v", i, err)
+					if found := schema.CanRead(mustNode(codec.Schema()), mustNode(latest)); found != nil {
+						t.Errorf("step %d is not BACKWARD: %v", i, found)
+					}
+					if err := avro.CheckCompatibility(avro.MustParse(latest), avro.MustParse(codec.Schema())); err != nil {
+						t.Errorf("step %d is not BACKWARD to twmb/avro: %v", i, err)
 					}
 				}
 				latest = codec.Schema()
-				row := change.Row{Schema: s, ID: "1", Values: []change.Value{tc.values[i], change.StringValue("1")}}
-				body, err := codec.Append(nil, row, change.Meta{Op: change.OpSnapshot})
-				if err != nil {
+				if err := roundTrip(codec, tc.values[i]); err != nil {
 					t.Fatal(err)
 				}
-				parsed, err := ParseRowCodec(latest)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got, _, err := parsed.Decode(body); err != nil || !reflect.DeepEqual(got.Values, row.Values) {
-					t.Errorf("step %d: Decode = %v, %v; want %v", i, got.Values, err, row.Values)
-				}
+			}
+			// The first value, not read again since, goes on being what it was, unless text now means the new type.
+			if err := roundTrip(codec, tc.values[0]); err != nil {
+				t.Errorf("a value of the first type under the last schema: %v", err)
 			}
 			if !strings.Contains(latest, `"type":`+tc.union) {
 				t.Errorf("the union is not %s in\n%s", tc.union, latest)
@@ -121,5 +134,74 @@ func TestEvolveRowCodecLeavesOutWhatVanished(t *testing.T) {
 	var v any
 	if _, err := resolved.Decode(body, &v); err != nil || v.(map[string]any)["Id"] != "001D000000IqhSLIAZ" || v.(map[string]any)["New__c"] != nil {
 		t.Errorf("an old record under the new schema: %v, %v", v, err)
+	}
+}
+
+// A field that vanishes and comes back as something else goes with the latest schema alone under BACKWARD, and with all of
+// them under BACKWARD_TRANSITIVE.
+func TestEvolveRowCodecRemembersWhatVanished(t *testing.T) {
+	t.Parallel()
+	id := change.Field{Name: "Id"}
+	var all []string
+	for _, fields := range [][]change.Field{{id, {Name: "F__c"}}, {id}, {id, {Name: "F__c", Type: change.TypeBool}}} {
+		c, err := EvolveRowCodec(change.NewSchema("Account", fields), all...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, before := range all {
+			if found := schema.CanRead(mustNode(c.Schema()), mustNode(before)); found != nil {
+				t.Errorf("%s\ncannot read %s: %v", c.Schema(), before, found)
+			}
+		}
+		all = append(all, c.Schema())
+	}
+	if !strings.Contains(all[2], `"F__c","type":["null","string","boolean"]`) {
+		t.Errorf("the third schema is %s", all[2])
+	}
+}
+
+func TestParseRowCodecRefuses(t *testing.T) {
+	t.Parallel()
+	c, err := NewRowCodec(accountSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for old, replaced := range map[string][2]string{
+		"is required":             {`"name":"Phone","type":["null","string"],"default":null`, `"name":"Phone","type":"int"`},
+		"no branch for a boolean": {`"name":"IsActive__c","type":["null","boolean"]`, `"name":"IsActive__c","type":["null","int"]`},
+		"type that is not":        {`"name":"commit_number","type":["null","long"]`, `"name":"commit_number","type":["null","string"]`},
+		"no attribute":            {`"salesforce.type":"time"`, `"salesforce.kind":"time"`},
+		"not defined":             {`"name":"Phone","type":["null","string"]`, `"name":"Phone","type":["null","text"]`},
+	} {
+		text := strings.Replace(c.Schema(), replaced[0], replaced[1], 1)
+		if text == c.Schema() {
+			t.Fatalf("%s is not in %s", replaced[0], text)
+		}
+		if _, err := ParseRowCodec(text); err == nil || !strings.Contains(err.Error(), old) {
+			t.Errorf("ParseRowCodec = %v, want an error with %q", err, old)
+		}
+	}
+	without := c.Schema()[:strings.Index(c.Schema(), `,{"name":"_change"`)] + "]}"
+	if _, err := ParseRowCodec(without); err == nil || !strings.Contains(err.Error(), "has no _change") {
+		t.Errorf("ParseRowCodec without _change = %v", err)
+	}
+	if _, err := EvolveRowCodec(accountSchema(), "{"); err == nil {
+		t.Error("a previous schema that is none is taken")
+	}
+	// Rows under another _change can be read, not written.
+	other, err := ParseRowCodec(strings.Replace(c.Schema(), `"name":"origin"`, `"name":"later"`, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := accountRow(t, c.Fields())
+	body, err := c.Append(nil, row, eventMeta())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, meta, err := other.Decode(body); err != nil || meta.Origin != "" || meta.ReplayID != 77 || got.ID != row.ID {
+		t.Errorf("Decode = %v, %+v, %v", got, meta, err)
+	}
+	if _, err := other.Append(nil, row, eventMeta()); err == nil || !strings.Contains(err.Error(), "EvolveRowCodec") {
+		t.Errorf("Append = %v", err)
 	}
 }

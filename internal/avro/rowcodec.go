@@ -19,15 +19,16 @@ type RowCodec struct {
 	change *changePlan
 }
 
-// rowField is how one field is written: as what branch of its union, and what the other branches hold.
+// rowField is how one field is written and read.
 type rowField struct {
 	index    int // in schema.Fields; -1 for _change
 	typ      change.Type
 	required bool // not a union: Id
-	text     bool // the branch is a string though the type is not: see rowBranches
-	branch   int
-	null     int // branch of null
+	text     bool // values of the field's type are written as text: see rowBranches
 	branches []*step
+	// of is the branch of the union for each kind of value, or -1. A value that has not been read again since its field
+	// got another type keeps the branch that it had.
+	of [change.Datetime + 1]int
 }
 
 // NewRowCodec makes the codec of an entity that has no registered schema yet.
@@ -94,35 +95,53 @@ func ParseRowCodec(text string) (*RowCodec, error) {
 }
 
 func newRowField(f stepField, typ change.Type, node *schema.Node) (rowField, error) {
-	rf := rowField{typ: typ, branch: -1, null: -1}
+	rf := rowField{typ: typ, branches: []*step{f.step}}
+	for i := range rf.of {
+		rf.of[i] = -1
+	}
 	if node.Kind != schema.Union {
-		rf.required = true
-		rf.branches = []*step{f.step}
+		rf.required, rf.of[change.String] = true, 0
 		if node.Kind != schema.String || typ != change.TypeString {
 			return rf, fmt.Errorf("read row schema: the field %s is required and not a string", f.name)
 		}
 		return rf, nil
 	}
 	rf.branches = f.step.branches
-	want := mustNode(rowTypes[typ].avro)
-	asText := -1
-	for i, b := range node.Branches {
-		switch {
-		case b.Kind == schema.Null:
-			rf.null = i
-		case b.Kind == want.Kind && b.Logical == want.Logical:
-			rf.branch = i
-		case b.Kind == schema.String:
-			asText = i
+	for i, b := range rf.branches {
+		if k := kindOf(b); k != change.Absent {
+			rf.of[k] = i
 		}
 	}
-	if rf.branch < 0 {
-		rf.branch, rf.text = asText, true
+	if own := rowKinds[typ]; rf.of[own] < 0 {
+		rf.text, rf.of[own], rf.of[change.String] = true, rf.of[change.String], -1
 	}
-	if rf.branch < 0 || rf.null < 0 {
+	if rf.of[rowKinds[typ]] < 0 || rf.of[change.Null] < 0 {
 		return rf, fmt.Errorf("read row schema: the union of the field %s has no null or no branch for a %s", f.name, rowTypes[typ].name)
 	}
 	return rf, nil
+}
+
+// kindOf is the kind of value that a branch of a row's union holds; Absent when it is none of ours.
+func kindOf(s *step) change.Kind {
+	switch {
+	case s.kind == schema.Null:
+		return change.Null
+	case s.kind == schema.Boolean:
+		return change.Bool
+	case s.kind == schema.String:
+		return change.String
+	case s.kind == schema.Long && s.logical == plain:
+		return change.Int
+	case s.kind == schema.Long && s.logical == timestampMillis:
+		return change.Datetime
+	case s.kind == schema.Int && s.logical == date:
+		return change.Date
+	case s.kind == schema.Int && s.logical == timeMillis:
+		return change.Time
+	case s.kind == schema.Bytes && s.logical == decimal:
+		return change.Decimal
+	}
+	return change.Absent
 }
 
 // Schema returns the schema as JSON, to be registered.
@@ -131,8 +150,9 @@ func (c *RowCodec) Schema() string { return c.text }
 // Fields returns the fields of the rows.
 func (c *RowCodec) Fields() *change.Schema { return c.schema }
 
-// Append appends the row as an Avro body. The row's schema must be the codec's. A value that is absent, of another kind than
-// its field, too large for the schema or not UTF-8 is an error that names the field; dst is then unchanged.
+// Append appends the row as an Avro body. The row's schema must be the codec's. A value may be of a type that its field had in
+// one of the previous schemas. One that is absent, of another kind, too large for the schema or not UTF-8 is an error that names
+// the field; dst is then unchanged.
 func (c *RowCodec) Append(dst []byte, row change.Row, meta change.Meta) ([]byte, error) {
 	if row.Schema != c.schema && !sameFields(row.Schema, c.schema) || len(row.Values) != len(c.schema.Fields) {
 		return dst, fmt.Errorf("encode %s %s: the row has other fields than the schema it is to be written under", c.schema.Entity, row.ID)
@@ -177,25 +197,25 @@ var rowKinds = [...]change.Kind{
 
 func (f *rowField) append(dst []byte, v *change.Value) ([]byte, error) {
 	kind := v.Kind()
-	if kind == change.Null && !f.required {
-		return appendLong(dst, int64(f.null)), nil
-	}
-	if kind != rowKinds[f.typ] {
+	branch := f.of[kind]
+	if branch < 0 {
 		return dst, fmt.Errorf("a %s cannot be %s", rowTypes[f.typ].name, v)
 	}
 	if !f.required {
-		dst = appendLong(dst, int64(f.branch))
+		dst = appendLong(dst, int64(branch))
 	}
-	if f.text {
+	if f.text && kind == rowKinds[f.typ] {
 		return appendString(dst, v.String()), nil
 	}
 	switch kind {
+	case change.Null:
+		return dst, nil
 	case change.String:
 		return appendText(dst, v.Str())
 	case change.Decimal:
-		out, err := appendDecimal(dst, v.Str(), f.branches[f.branch].scale)
+		out, err := appendDecimal(dst, v.Str(), f.branches[branch].scale)
 		if err != nil {
-			return dst, fmt.Errorf("the number %s %w: decimal(%d,%d)", v.Str(), err, rowPrecision, rowScale)
+			return dst, fmt.Errorf("the number %s %w: decimal(%d,%d)", v.Str(), err, rowPrecision, f.branches[branch].scale)
 		}
 		return out, nil
 	case change.Bool:
@@ -239,16 +259,16 @@ func (c *RowCodec) Decode(body []byte) (change.Row, change.Meta, error) {
 }
 
 func (f *rowField) read(r *reader, text string) (change.Value, error) {
-	s, branch := f.branches[0], 0
+	s := f.branches[0]
 	if !f.required {
-		var err error
-		if branch, err = r.index(len(f.branches), errBranch); err != nil {
+		branch, err := r.index(len(f.branches), errBranch)
+		if err != nil {
 			return change.Value{}, err
 		}
 		s = f.branches[branch]
 	}
 	v, err := r.value(s, text)
-	if err != nil || !f.text || branch != f.branch {
+	if err != nil || !f.text || s.kind != schema.String {
 		return v, err
 	}
 	return parseText(f.typ, v.Str())
