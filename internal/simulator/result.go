@@ -7,13 +7,20 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 
 	"crosswalk/internal/simulator/org"
 	"crosswalk/internal/simulator/soql"
 )
 
 // blockRows is how many rows are written while the org is read-locked; writers get their turn between blocks.
-const blockRows = 512
+const blockRows = 256
+
+// flushBytes is how much is gathered before it is written to the client.
+const flushBytes = 64 << 10
+
+// pageBuffers are kept between pages.
+var pageBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 4*flushBytes); return &b }}
 
 // maxPageRows is the default size of a result page.
 const maxPageRows = 100_000
@@ -96,7 +103,9 @@ func (c *call) jobResults() {
 		return
 	}
 	w := newSheetWriter(j)
-	out := w.header(make([]byte, 0, 256<<10))
+	buffer := pageBuffers.Get().(*[]byte)
+	defer pageBuffers.Put(buffer)
+	out := w.header((*buffer)[:0])
 	for at := from; at < to; {
 		ck := sort.Search(len(j.chunks), func(i int) bool { return i+1 == len(j.chunks) || j.chunks[i+1].before > at })
 		part := &j.chunks[ck]
@@ -110,7 +119,8 @@ func (c *call) jobResults() {
 			}
 		})
 		at += len(slots)
-		if len(out) >= 128<<10 {
+		*buffer = out
+		if len(out) >= flushBytes {
 			if _, err := c.w.Write(out); err != nil {
 				return // the client is gone
 			}
@@ -156,14 +166,14 @@ func (c *call) resultPages() {
 // sheetWriter writes rows as Bulk's CSV: every value quoted, null as "" (facts 3.3).
 type sheetWriter struct {
 	columns    []soql.Column
-	separator  []byte // "," with the quotes around it
+	delimiter  byte
 	end        []byte // quote and line end
 	scientific bool
+	cells      org.Cells
 }
 
 func newSheetWriter(j *job) *sheetWriter {
-	w := &sheetWriter{columns: j.plan.Columns, scientific: j.settings.Scientific}
-	w.separator = []byte{'"', delimiters[j.delimiter], '"'}
+	w := &sheetWriter{columns: j.plan.Columns, delimiter: delimiters[j.delimiter], scientific: j.settings.Scientific}
 	w.end = []byte("\"\n")
 	if j.crlf {
 		w.end = []byte("\"\r\n")
@@ -175,7 +185,7 @@ func (w *sheetWriter) header(dst []byte) []byte {
 	dst = append(dst, '"')
 	for i, col := range w.columns {
 		if i > 0 {
-			dst = append(dst, w.separator...)
+			dst = append(dst, '"', w.delimiter, '"')
 		}
 		dst = append(dst, col.Name()...)
 	}
@@ -184,13 +194,19 @@ func (w *sheetWriter) header(dst []byte) []byte {
 
 func (w *sheetWriter) row(dst []byte, r org.Row) []byte {
 	dst = append(dst, '"')
+	w.cells.Load(r)
 	for i := range w.columns {
 		if i > 0 {
-			dst = append(dst, w.separator...)
+			dst = append(dst, '"', w.delimiter, '"')
 		}
 		n := len(dst)
-		dst = w.columns[i].Append(dst, r)
-		switch kind := w.columns[i].Field.Kind; {
+		col := &w.columns[i]
+		if len(col.Path) == 0 {
+			dst = w.cells.Append(dst, col.Field)
+		} else {
+			dst = col.Append(dst, r)
+		}
+		switch kind := col.Field.Kind; {
 		case kind == org.Text && bytes.IndexByte(dst[n:], '"') >= 0:
 			dst = doubleQuotes(dst, n)
 		case kind == org.Number && w.scientific:
@@ -200,10 +216,19 @@ func (w *sheetWriter) row(dst []byte, r org.Row) []byte {
 	return append(dst, w.end...)
 }
 
-// doubleQuotes doubles the quotes in dst[from:].
+// doubleQuotes doubles the quotes in dst[from:], from the end so that nothing is overwritten.
 func doubleQuotes(dst []byte, from int) []byte {
-	text := string(dst[from:])
-	return append(dst[:from], strings.ReplaceAll(text, `"`, `""`)...)
+	read := len(dst) - 1
+	dst = append(dst, make([]byte, bytes.Count(dst[from:], []byte{'"'}))...)
+	for write := len(dst) - 1; write > read; read-- {
+		dst[write] = dst[read]
+		write--
+		if dst[read] == '"' {
+			dst[write] = '"'
+			write--
+		}
+	}
+	return dst
 }
 
 // scientific rewrites a number of ten million or more as Java prints a double: 1.25E7.

@@ -32,14 +32,22 @@ func (g *generator) random(field, slot uint32) uint64 {
 // append writes the canonical text of one field; false when it is null.
 func (g *generator) append(dst []byte, f *Field, slot uint32) ([]byte, bool) {
 	if f.Index < len(g.made) {
-		if fn := g.made[f.Index]; fn != nil {
-			return fn(g, dst, slot)
-		}
+		return g.made[f.Index](g, dst, slot)
 	}
+	return absent(f)(g, dst, slot) // a field that was added later
+}
+
+// absent is for fields that have no recipe.
+func absent(f *Field) makeValue {
 	if f.Kind == Bool {
-		return append(dst, "false"...), true
+		return func(_ *generator, dst []byte, _ uint32) ([]byte, bool) { return append(dst, "false"...), true }
 	}
-	return dst, false
+	return func(_ *generator, dst []byte, _ uint32) ([]byte, bool) { return dst, false }
+}
+
+// rowID is for Id: rows as the seed made them always have the id of their slot.
+func rowID(g *generator, dst []byte, slot uint32) ([]byte, bool) {
+	return appendID(dst, g.object.Prefix, uint64(slot)+1), true
 }
 
 // children is the range of slots whose parent field names the account with that id.
@@ -72,10 +80,15 @@ func newGenerator(ob *Object, seed uint64, count, parents uint32, owners []strin
 	g.first, _ = ob.Field("FirstName")
 	g.last, _ = ob.Field("LastName")
 	for _, f := range fields {
-		if fn := recipes[ob.Name][f.Name]; fn != nil {
-			g.made[f.Index] = fn(f)
-		} else if fn := commonRecipes[f.Name]; fn != nil {
-			g.made[f.Index] = fn(f)
+		switch own, common := recipes[ob.Name][f.Name], commonRecipes[f.Name]; {
+		case f == ob.sys.id:
+			g.made[f.Index] = rowID
+		case own != nil:
+			g.made[f.Index] = own(f)
+		case common != nil:
+			g.made[f.Index] = common(f)
+		default:
+			g.made[f.Index] = absent(f)
 		}
 		if f.Name == "AccountId" && ob.Name == "Contact" || f.Name == "ParentId" && ob.Name == "Note" || f.Name == "WhatId" && ob.Name == "Task" {
 			g.parent = f
@@ -193,12 +206,15 @@ func appendStamp(dst []byte, sec int64) []byte {
 	if month > 12 {
 		month, year = month-12, year+1
 	}
-	two := func(dst []byte, n int64) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
-	dst = appendPadded(dst, uint64(year), 4)
-	dst = two(append(dst, '-'), month)
-	dst = two(append(dst, '-'), day)
-	dst = two(append(dst, 'T'), rest/3600)
-	dst = two(append(dst, ':'), rest/60%60)
-	dst = two(append(dst, ':'), rest%60)
-	return append(dst, ".000Z"...)
+	out := [24]byte{4: '-', 7: '-', 10: 'T', 13: ':', 16: ':', 19: '.', 20: '0', 21: '0', 22: '0', 23: 'Z'}
+	putTwo(out[0:], year/100)
+	putTwo(out[2:], year%100)
+	putTwo(out[5:], month)
+	putTwo(out[8:], day)
+	putTwo(out[11:], rest/3600)
+	putTwo(out[14:], rest/60%60)
+	putTwo(out[17:], rest%60)
+	return append(dst, out[:]...)
 }
+
+func putTwo(dst []byte, n int64) { dst[0], dst[1] = byte('0'+n/10), byte('0'+n%10) }

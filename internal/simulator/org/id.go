@@ -11,32 +11,34 @@ const EmptyID = "000000000000000AAA"
 // instanceCode stands behind the key prefix of every id that the simulator assigns, as an instance's code does.
 const instanceCode = "Qk"
 
-// appendChecksum adds the three characters that turn the 15-character id at the end of dst into one of 18 (facts 2.9).
-func appendChecksum(dst []byte) []byte {
-	id := dst[len(dst)-15:]
-	for block := 0; block < 15; block += 5 {
-		bits := 0
-		for j := range 5 {
-			if c := id[block+j]; c >= 'A' && c <= 'Z' {
-				bits |= 1 << j
-			}
-		}
-		dst = append(dst, checksum32[bits])
+// upperBit is 1 for A to Z.
+var upperBit = func() (t [256]byte) {
+	for c := 'A'; c <= 'Z'; c++ {
+		t[c] = 1
 	}
-	return dst
+	return t
+}()
+
+// checksum computes the last three characters of an 18-character id from the first fifteen (facts 2.9).
+func checksum(id *[18]byte) {
+	for block := range 3 {
+		part := id[block*5 : block*5+5]
+		bits := upperBit[part[0]] | upperBit[part[1]]<<1 | upperBit[part[2]]<<2 | upperBit[part[3]]<<3 | upperBit[part[4]]<<4
+		id[15+block] = checksum32[bits]
+	}
 }
 
 // appendID writes the 18-character id of row n of the object with the given 3-character key prefix.
 func appendID(dst []byte, prefix string, n uint64) []byte {
-	dst = append(dst, prefix...)
-	dst = append(dst, instanceCode...)
-	at := len(dst)
-	dst = append(dst, "0000000000"...)
-	for i := at + 9; n > 0 && i >= at; i-- {
-		dst[i] = digits62[n%62]
+	id := [18]byte{5: '0', 6: '0', 7: '0', 8: '0', 9: '0', 10: '0', 11: '0', 12: '0', 13: '0', 14: '0'}
+	copy(id[:], prefix)
+	copy(id[3:], instanceCode)
+	for i := 14; n > 0 && i >= 5; i-- {
+		id[i] = digits62[n%62]
 		n /= 62
 	}
-	return appendChecksum(dst)
+	checksum(&id)
+	return append(dst, id[:]...)
 }
 
 // MakeID returns the 18-character id number n with the given key prefix; jobs and cursors take their ids from it too.
@@ -81,9 +83,11 @@ func NormalizeID(id string) (string, bool) {
 			return "", false
 		}
 	}
-	full := appendChecksum(append(make([]byte, 0, 18), id[:15]...))
-	if len(id) == 18 && string(full) != id {
+	var full [18]byte
+	copy(full[:15], id)
+	checksum(&full)
+	if len(id) == 18 && string(full[:]) != id {
 		return "", false
 	}
-	return string(full), true
+	return string(full[:]), true
 }

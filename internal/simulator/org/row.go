@@ -2,6 +2,7 @@ package org
 
 import (
 	"encoding/binary"
+	"slices"
 	"unsafe"
 )
 
@@ -111,11 +112,11 @@ func (r Row) Append(dst []byte, f *Field) ([]byte, bool) {
 		dst = f.Formula.append(dst, r)
 		return dst, len(dst) > n
 	}
-	if f == r.t.object.sys.id {
-		return r.t.appendID(dst, r.slot), true
-	}
 	if r.v == nil {
 		return r.t.gen.append(dst, f, r.slot)
+	}
+	if f == r.t.object.sys.id {
+		return r.t.appendID(dst, r.slot), true
 	}
 	if f.Kind == Bool {
 		return r.appendBool(dst, f), true
@@ -145,6 +146,38 @@ func (r Row) Text(f *Field) (string, bool) {
 	}
 	b, ok := r.Append(nil, f)
 	return string(b), ok
+}
+
+// Cells reads many fields of one row after the other: it finds them all at once instead of one by one.
+// It may be used for row after row; its zero value is ready.
+type Cells struct {
+	row    Row
+	values []string
+}
+
+// Load makes r the row that Append reads.
+func (c *Cells) Load(r Row) {
+	c.row = r
+	if r.v == nil {
+		return
+	}
+	n := len(r.t.object.fields.Load().all)
+	c.values = slices.Grow(c.values[:0], n)[:n]
+	clear(c.values)
+	unpack(r.v.packed, c.values)
+}
+
+// Append adds the canonical text of a field to dst; null adds nothing.
+func (c *Cells) Append(dst []byte, f *Field) []byte {
+	if c.row.v == nil && f.Formula == nil {
+		dst, _ = c.row.t.gen.append(dst, f, c.row.slot)
+		return dst
+	}
+	if c.row.v == nil || f.Kind == Bool || f.Formula != nil || f == c.row.t.object.sys.id {
+		dst, _ = c.row.Append(dst, f)
+		return dst
+	}
+	return append(dst, c.values[f.Index]...)
 }
 
 // Parent follows a reference field within the same View. Rows in the recycle bin are followed too, as Salesforce does.
