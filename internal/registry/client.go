@@ -34,6 +34,7 @@ type Client struct {
 	password secret.String
 	http     *http.Client
 	backoff  retry.Backoff
+	metrics  *Metrics
 
 	mu      sync.Mutex
 	ids     map[[2]string]int // subject and schema
@@ -55,6 +56,9 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 // Default: 5 attempts within some four seconds.
 func WithBackoff(b retry.Backoff) Option { return func(c *Client) { c.backoff = b } }
 
+// WithMetrics counts the requests.
+func WithMetrics(m *Metrics) Option { return func(c *Client) { c.metrics = m } }
+
 // NewClient makes a client of the registry at an URL such as http://localhost:8081; user:password@ in it are used and never
 // shown. It asks nothing yet.
 func NewClient(address string, options ...Option) *Client {
@@ -74,6 +78,9 @@ func NewClient(address string, options ...Option) *Client {
 	c.url = strings.TrimSuffix(c.url, "/")
 	for _, o := range options {
 		o(c)
+	}
+	if c.metrics == nil {
+		c.metrics = NewMetrics(nil)
 	}
 	return c
 }
@@ -197,7 +204,16 @@ func resolve(text string, refs []Reference, fetch func(Reference) (string, []Ref
 // do sends one request, again while that may help, and reads the JSON answer.
 func (c *Client) do(ctx context.Context, method, path string, body []byte, answer any) error {
 	return retry.Do(ctx, c.backoff, func(ctx context.Context) error {
-		return c.once(ctx, method, path, body, answer)
+		err := c.once(ctx, method, path, body, answer)
+		outcome := outcomeOK
+		switch {
+		case retry.IsFinal(err):
+			outcome = outcomeRefused
+		case err != nil:
+			outcome = outcomeFailed
+		}
+		c.metrics.requests.WithLabelValues(outcome).Inc()
+		return err
 	})
 }
 

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"crosswalk/internal/retry"
 )
 
@@ -60,7 +63,8 @@ func TestClientTriesAgainWhatMayHelp(t *testing.T) {
 		}
 		io.WriteString(w, `{"schema":"\"string\""}`)
 	})
-	c := NewClient(address, fast)
+	m := NewMetrics(prometheus.NewRegistry())
+	c := NewClient(address, fast, WithMetrics(m))
 	for range 2 {
 		if text, err := c.Schema(t.Context(), 3); text != `"string"` || err != nil {
 			t.Errorf("Schema = %s, %v", text, err)
@@ -68,6 +72,11 @@ func TestClientTriesAgainWhatMayHelp(t *testing.T) {
 	}
 	if calls.Load() != 3 {
 		t.Errorf("the registry was asked %d times", calls.Load())
+	}
+	for outcome, want := range map[string]float64{outcomeOK: 1, outcomeFailed: 2, outcomeRefused: 0} {
+		if got := testutil.ToFloat64(m.requests.WithLabelValues(outcome)); got != want {
+			t.Errorf("%s requests: %v, want %v", outcome, got, want)
+		}
 	}
 }
 
