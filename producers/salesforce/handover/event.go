@@ -93,7 +93,10 @@ func (m *Machine) eventOn(k Key, e *change.Event, l *layout) error {
 	switch e.Type {
 	case change.Create, change.Undelete:
 		rec.Values, rec.State = wholeRow(rec.Values, e, l), Live
-		if !l.filled(rec.Values) {
+		switch {
+		case len(e.Diffs) > 0: // the Name of a Person Account: the row has it as one text
+			m.look(k, wantRow)
+		case !l.filled(rec.Values):
 			m.look(k, 0)
 		}
 	case change.Delete, change.GapDelete:

@@ -153,6 +153,9 @@ func (m *Machine) Open() (records, waiting int) {
 	return len(m.open), waiting
 }
 
+// Held returns how many records are held in memory.
+func (m *Machine) Held() int { return len(m.open) }
+
 // load returns the stored record with its position made comparable: one of another lineage counts as none (H14).
 func (m *Machine) load(k Key) (Record, error) {
 	rec, err := m.records.Load(k)

@@ -18,6 +18,9 @@ const (
 	Sweeping Phase = "sweeping" // all rows are applied, what they did not have is read by Id (H11)
 )
 
+// ReasonFirst is why the first snapshot of all is wanted: no hole, only the beginning.
+const ReasonFirst = "no position yet"
+
 // Snapshot is what must outlive a crash of an entity's snapshot: it is part of the Position.
 type Snapshot struct {
 	Phase  Phase
@@ -169,7 +172,7 @@ func (m *Machine) Lost(now int64, reason string) {
 }
 
 // Begin starts the first lineage: there is no position yet (H3).
-func (m *Machine) Begin(now int64) { m.begin(now, "no position yet") }
+func (m *Machine) Begin(now int64) { m.begin(now, ReasonFirst) }
 
 func (m *Machine) begin(now int64, reason string) {
 	m.lineage, m.t0, m.at = m.epoch, now, now

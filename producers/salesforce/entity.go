@@ -1,0 +1,107 @@
+package salesforce
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/internal/registry"
+	"crosswalk/internal/sfapi"
+)
+
+// entity is what is known of Account or Contact at the moment: its columns and how they are written. Immutable.
+type entity struct {
+	name     string
+	topic    string
+	schema   *change.Schema
+	codec    *avro.RowCodec
+	schemaID int // of codec, in the registry
+	decoder  *sfapi.RowDecoder
+}
+
+// describe asks for the fields of an entity and registers the schema that follows from them.
+func (p *Producer) describe(ctx context.Context, name string) (*entity, error) {
+	d, err := p.cfg.Client.Describe(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	e := &entity{name: name, topic: p.topics.entity[name], schema: sfapi.Schema(d, p.cfg.Fields[name])}
+	e.decoder = sfapi.NewRowDecoder(e.schema, sfapi.Components(d))
+	subject := e.topic + "-value"
+	_, _, previous, err := p.cfg.Registry.Latest(ctx, subject)
+	switch {
+	case registry.IsNotFound(err):
+		e.codec, err = avro.NewRowCodec(e.schema)
+	case err == nil:
+		e.codec, err = avro.EvolveRowCodec(e.schema, previous)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("schema of %s: %w", name, err)
+	}
+	if e.schemaID, err = p.cfg.Registry.Register(ctx, subject, e.codec.Schema()); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// same reports whether two descriptions have the same columns.
+func (e *entity) same(other *entity) bool { return slices.Equal(e.schema.Fields, other.schema.Fields) }
+
+// compare says what changed from one description to the next: in words, and whether a field became readable or has
+// another type, so that its values have to be read (H10, H13).
+func (e *entity) compare(next *entity) (what string, readable bool) {
+	var words []string
+	for _, f := range next.schema.Fields {
+		i := e.schema.Index(f.Name)
+		switch {
+		case i < 0:
+			words, readable = append(words, f.Name+" became readable"), true
+		case e.schema.Fields[i].Type != f.Type:
+			words, readable = append(words, f.Name+" has another type"), true
+		}
+	}
+	for _, f := range e.schema.Fields {
+		if next.schema.Index(f.Name) < 0 {
+			words = append(words, f.Name+" can no longer be read")
+		}
+	}
+	return strings.Join(words, ", "), readable
+}
+
+// soql selects all columns of the entity.
+func (e *entity) soql() string {
+	return "SELECT " + strings.Join(sfapi.FieldNames(e.schema), ", ") + " FROM " + e.name
+}
+
+// codecOf returns the codec of a registered schema.
+func (l *loop) codecOf(ctx context.Context, id int) (*avro.RowCodec, error) {
+	if c := l.codecs[id]; c != nil {
+		return c, nil
+	}
+	text, err := l.cfg.Registry.Schema(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c, err := avro.ParseRowCodec(text)
+	if err == nil {
+		l.codecs[id] = c
+	}
+	return c, err
+}
+
+// decode reads a published value into the columns of the entity's current schema; what it does not have is absent.
+func (l *loop) decode(ctx context.Context, e *entity, framed []byte) ([]change.Value, change.Meta, error) {
+	id, body, err := avro.Unframe(framed)
+	if err != nil {
+		return nil, change.Meta{}, err
+	}
+	c, err := l.codecOf(ctx, id)
+	if err != nil {
+		return nil, change.Meta{}, err
+	}
+	row, meta, err := c.Decode(body)
+	return move(row.Values, row.Schema, e.schema), meta, err
+}

@@ -1,0 +1,201 @@
+package salesforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/state"
+	"crosswalk/internal/topic"
+	"crosswalk/producers/salesforce/handover"
+)
+
+// loop is one life of a Producer: the goroutine that owns the Machine. Everything that happens to the org's records
+// happens in it, one input after the other; whoever fetches (stream, job, re-fetch, poll) does so outside and hands over
+// what came.
+type loop struct {
+	*Producer
+	writer   *topic.Writer
+	store    *state.Store
+	m        *handover.Machine
+	records  *records
+	entities map[string]*entity
+	codecs   map[int]*avro.RowCodec // by schema id
+	fixed    fixedSchemas
+	offsets  offsets
+
+	inputs chan input
+	group  *errgroup.Group
+	ctx    context.Context // of what the loop starts
+
+	stream     *stream
+	jobs       map[string]*job // of the snapshots under way, by entity
+	reading    map[string]int  // re-fetches in flight, by entity
+	wantedAt   map[string]time.Time
+	stored     handover.Position // as last written
+	storedAt   time.Time
+	due        bool // the position has to be written with the next commit
+	arena      []byte
+	subscribed bool
+	lastEvent  time.Time    // when the last event was consumed
+	clockSkew  atomic.Int64 // server's clock less ours, nanoseconds
+	holes      map[string]hole
+	reconciler reconciler
+	hadFields  map[string][]string // columns that the last owner knew
+	seen       meta                // greatest epoch and positions in the topics
+}
+
+// input is something that happened; done, when not nil, gets what became of it once it is durable.
+type input struct {
+	do   func() error
+	done chan error
+}
+
+var errEnded = errors.New("the producer has ended")
+
+// do hands an input to the loop and waits until what follows from it is durable.
+func (l *loop) do(ctx context.Context, fn func() error) error {
+	done := make(chan error, 1)
+	select {
+	case l.inputs <- input{fn, done}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// tick is how often the loop looks at what is due.
+const tick = 100 * time.Millisecond
+
+// observeEvery is how many ticks lie between two looks at status and metrics.
+const observeEvery = 20
+
+// fewOpen is up to how many open records a look costs nothing, so that it is had at every tick.
+const fewOpen = 5000
+
+// run brings the state up, starts what fetches, and takes inputs until ctx ends or something fails.
+func (l *loop) run(ctx context.Context) error {
+	l.group, l.ctx = errgroup.WithContext(ctx)
+	if err := l.begin(l.ctx); err != nil {
+		return err
+	}
+	l.group.Go(func() error { return l.live(l.ctx) })
+	l.group.Go(func() error { return l.stream.run(l.ctx) })
+	if len(l.cfg.Notes.Objects) > 0 {
+		notes := newNotes(l)
+		l.group.Go(func() error { return notes.run(l.ctx) })
+	}
+	err := l.group.Wait()
+	if ctx.Err() == nil || errors.Is(err, topic.ErrFenced) {
+		return err
+	}
+	return nil
+}
+
+// live takes inputs.
+func (l *loop) live(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	ticks := 0
+	for {
+		select {
+		case in := <-l.inputs:
+			err := in.do()
+			if err == nil {
+				err = l.commit(ctx)
+			}
+			if in.done != nil {
+				in.done <- err
+			}
+			if err != nil {
+				return err
+			}
+		case <-ticker.C:
+			if err := l.commit(ctx); err != nil {
+				return err
+			}
+			if ticks++; ticks%observeEvery == 0 || l.m.Held() < fewOpen {
+				l.observe()
+			}
+		case <-ctx.Done():
+			return nil
+		}
+		if err := l.follow(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// positionEvery is how long a position may wait to be written; a crash repeats that much.
+const positionEvery = time.Second
+
+// commit makes what the last input changed durable, in the order of H1: published and acknowledged, then the records,
+// then the position.
+func (l *loop) commit(ctx context.Context) error {
+	pubs := l.m.Publications()
+	for i := range pubs {
+		if err := l.publish(ctx, &pubs[i]); err != nil {
+			return err
+		}
+	}
+	if len(pubs) > 0 {
+		if err := l.writer.Flush(ctx); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+		l.lag(pubs)
+	}
+	l.arena = l.arena[:0]
+	if err := l.save(); err != nil {
+		return err
+	}
+	return l.storePosition(ctx, false)
+}
+
+// save commits what the step changed to the local state, with the offsets that it reflects.
+func (l *loop) save() error {
+	dirty := false
+	for _, s := range l.records.step {
+		dirty = dirty || s.dirty
+	}
+	defer l.records.forget()
+	if !dirty {
+		return nil
+	}
+	batch := l.store.NewBatch()
+	l.records.flush(batch)
+	if err := l.putMeta(batch); err != nil {
+		batch.Discard()
+		return err
+	}
+	return batch.Commit()
+}
+
+// storePosition writes the position when it has changed: at once when a restart must find it, else about once a
+// second. It must not be called inside a delivery.
+func (l *loop) storePosition(ctx context.Context, now bool) error {
+	if !now && !l.due && time.Since(l.storedAt) < positionEvery {
+		return nil
+	}
+	p := l.m.Position()
+	if !now && !l.due && p.Equal(l.stored) && time.Since(l.storedAt) < time.Minute {
+		return nil
+	}
+	if err := l.writePosition(ctx, p); err != nil {
+		return err
+	}
+	l.stored, l.storedAt, l.due = p, time.Now(), false
+	return nil
+}
+
+// now is the server's clock, as far as it is known without asking.
+func (l *loop) now() int64 { return time.Now().Add(time.Duration(l.clockSkew.Load())).UnixMilli() }

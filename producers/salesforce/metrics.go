@@ -1,0 +1,62 @@
+package salesforce
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"crosswalk/internal/bayeux"
+)
+
+// Metrics counts what producers do; one value serves all producers of a process. The package comment lists the names.
+type Metrics struct {
+	rows, events, published, holes, polls          *prometheus.CounterVec
+	refetched, repaired, rejected                  prometheus.Counter
+	holesOpen, replayAge, positionAge, openRecords prometheus.Gauge
+	snapshotRows, snapshotExpected                 *prometheus.GaugeVec
+	lag, pollSeconds                               prometheus.Histogram
+	bayeux                                         *bayeux.Metrics
+}
+
+// NewMetrics registers the metrics of this package and of its stream with r; nil registers nowhere.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crosswalk_salesforce_" + name, Help: help}, labels)
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "crosswalk_salesforce_" + name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "crosswalk_salesforce_" + name, Help: help})
+	}
+	gauges := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "crosswalk_salesforce_" + name, Help: help}, []string{"entity"})
+	}
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "crosswalk_salesforce_" + name, Help: help, Buckets: prometheus.ExponentialBuckets(0.005, 2, 16),
+		})
+	}
+	m := &Metrics{
+		rows:             vec("rows_total", "Rows of snapshots applied.", "entity"),
+		events:           vec("events_total", "Change events consumed.", "type"),
+		published:        vec("published_total", "Records published.", "topic", "op"),
+		holes:            vec("holes_total", "Holes found in the stream.", "reason"),
+		polls:            vec("polls_total", "Polls for notes.", "object"),
+		refetched:        counter("refetched_total", "Records read by id."),
+		repaired:         counter("repaired_total", "Records that differed from the org or the topic without an event: an alarm."),
+		rejected:         counter("rejected_total", "Rows, events and notes that went to the dead letter topic."),
+		holesOpen:        gauge("holes_open", "Holes that are not closed yet."),
+		replayAge:        gauge("replay_age_seconds", "Age of the stored position in the stream; Salesforce keeps events for 72 hours."),
+		positionAge:      gauge("position_age_seconds", "Time since the position was stored."),
+		openRecords:      gauge("open_records", "Records held in memory while a window is open or a read is pending."),
+		snapshotRows:     gauges("snapshot_rows", "Rows of the snapshot under way that are published."),
+		snapshotExpected: gauges("snapshot_rows_expected", "Rows that the snapshot under way will have."),
+		lag:              histogram("lag_seconds", "Time from an event's commit to the acknowledgement of its record."),
+		pollSeconds:      histogram("poll_seconds", "Duration of a poll for notes."),
+		bayeux:           bayeux.NewMetrics(r),
+	}
+	if r != nil {
+		r.MustRegister(m.rows, m.events, m.published, m.holes, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
+			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds)
+	}
+	return m
+}

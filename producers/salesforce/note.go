@@ -1,0 +1,153 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/sfapi"
+)
+
+// noteObject says how one kind of note is read: which fields, and whether Salesforce lists its changes and deletions.
+type noteObject struct {
+	name   string
+	fields []string
+	listed bool // getUpdated and getDeleted serve it (facts 7)
+}
+
+var noteObjects = map[string]noteObject{
+	"Note": {
+		name: "Note", listed: true,
+		fields: []string{"Id", "ParentId", "Title", "Body", "OwnerId", "CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted"},
+	},
+	"Task": {
+		name: "Task", listed: true,
+		fields: []string{"Id", "WhoId", "WhatId", "Subject", "Description", "OwnerId", "CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted"},
+	},
+	"ContentNote": {
+		name:   "ContentNote",
+		fields: []string{"Id", "Title", "OwnerId", "CreatedDate", "LastModifiedDate", "SystemModstamp", "LatestPublishedVersionId"},
+	},
+}
+
+func (o noteObject) soql(where string) string {
+	return "SELECT " + strings.Join(o.fields, ", ") + " FROM " + o.name + where
+}
+
+// noteRow is a record of any of the objects as REST writes it.
+type noteRow struct {
+	ID                       string `json:"Id"`
+	ParentID                 string `json:"ParentId"`
+	WhoID                    string `json:"WhoId"`
+	WhatID                   string `json:"WhatId"`
+	Title, Subject           string
+	Body, Description        string
+	OwnerID                  string `json:"OwnerId"`
+	IsDeleted                bool
+	LatestPublishedVersionID string `json:"LatestPublishedVersionId"`
+	CreatedDate              sfapi.Timestamp
+	LastModifiedDate         sfapi.Timestamp
+}
+
+// note makes the published form; links are ascending, each once.
+func (o noteObject) note(raw json.RawMessage) (avro.Note, *noteRow, error) {
+	row := &noteRow{}
+	if err := json.Unmarshal(raw, row); err != nil {
+		return avro.Note{}, nil, fmt.Errorf("read %s: %w", o.name, err)
+	}
+	n := avro.Note{
+		ID: row.ID, Kind: o.name, Title: row.Title + row.Subject, Text: row.Body + row.Description, Owner: row.OwnerID,
+		CreatedAt: row.CreatedDate.UnixMilli(), ModifiedAt: row.LastModifiedDate.UnixMilli(),
+	}
+	for _, link := range []string{row.ParentID, row.WhoID, row.WhatID} {
+		if link != "" {
+			n.Links = append(n.Links, link)
+		}
+	}
+	slices.Sort(n.Links)
+	n.Links = slices.Compact(n.Links)
+	return n, row, nil
+}
+
+// maxNoteBody bounds what is read of a ContentNote's body.
+const maxNoteBody = 1 << 20
+
+// content fills in what a ContentNote keeps elsewhere: its text and its links (facts 7). One API call per body.
+func (n *notes) content(ctx context.Context, batch []avro.Note, rows []*noteRow) error {
+	if err := n.contentLinks(ctx, batch); err != nil {
+		return err
+	}
+	for i := range batch {
+		if rows[i].LatestPublishedVersionID == "" {
+			continue
+		}
+		body, err := n.cfg.Client.Blob(ctx, "ContentVersion", rows[i].LatestPublishedVersionID, "VersionData")
+		if nextOf(err) == sfapi.NextGone && err != nil {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(io.LimitReader(body, maxNoteBody))
+		if cerr := body.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return fmt.Errorf("read text of note %s: %w", batch[i].ID, err)
+		}
+		batch[i].Text = plainText(string(text))
+	}
+	return nil
+}
+
+// linkChunk is how many notes one query for links names: a query must filter by document.
+const linkChunk = 200
+
+func (n *notes) contentLinks(ctx context.Context, batch []avro.Note) error {
+	for chunk := range slices.Chunk(batch, linkChunk) {
+		place := map[string]*avro.Note{}
+		quoted := make([]string, len(chunk))
+		for i := range chunk {
+			place[chunk[i].ID] = &chunk[i]
+			quoted[i] = sfapi.Quote(chunk[i].ID)
+		}
+		soql := "SELECT ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN (" + strings.Join(quoted, ",") + ")"
+		for raw, err := range n.cfg.Client.Query(ctx, soql, sfapi.QueryOptions{}) {
+			if err != nil {
+				return err
+			}
+			var link struct {
+				ContentDocumentID string `json:"ContentDocumentId"`
+				LinkedEntityID    string `json:"LinkedEntityId"`
+			}
+			if err := json.Unmarshal(raw, &link); err != nil {
+				return fmt.Errorf("read links of notes: %w", err)
+			}
+			if to := place[link.ContentDocumentID]; to != nil {
+				to.Links = append(to.Links, link.LinkedEntityID)
+			}
+		}
+		for i := range chunk {
+			slices.Sort(chunk[i].Links)
+			chunk[i].Links = slices.Compact(chunk[i].Links)
+		}
+	}
+	return nil
+}
+
+var (
+	lineBreak = regexp.MustCompile(`(?i)<br\s*/?>|</(p|div|li|h[1-6])>`)
+	tag       = regexp.MustCompile(`<[^>]*>`)
+)
+
+// plainText is the text of an HTML fragment.
+func plainText(fragment string) string {
+	text := tag.ReplaceAllString(lineBreak.ReplaceAllString(fragment, "\n"), "")
+	return strings.TrimSpace(html.UnescapeString(text))
+}

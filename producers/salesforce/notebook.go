@@ -1,0 +1,247 @@
+package salesforce
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"maps"
+	"time"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/internal/state"
+	"crosswalk/internal/topic"
+)
+
+// noteBook remembers which notes are published, in which version and with which content, so that only changes are
+// published and deletions find what to delete. It lies in the local state and is rebuilt from the topic.
+type noteBook struct {
+	loop      *loop
+	fresh     bool // it was rebuilt: the cursors may be ahead of it
+	pending   map[string]noteEntry
+	published map[string]int64 // by kind, since the start
+}
+
+// noteEntry is what is remembered of a note.
+type noteEntry struct {
+	version  change.Version
+	modified int64
+	digest   [sha256.Size]byte // of the note without its _change; zero for a deleted one
+	kind     string            // empty for a deleted one
+}
+
+const noteMetaKey = "mn"
+
+// openBook reads what the local state does not have from the topic.
+func (n *notes) openBook(ctx context.Context) (*noteBook, error) {
+	b := &noteBook{loop: n.loop, pending: map[string]noteEntry{}, published: map[string]int64{}}
+	identity, err := n.cfg.Kafka.Identity(ctx, n.topics.note)
+	if err != nil {
+		return nil, err
+	}
+	data, ok, err := n.store.Get([]byte(noteMetaKey))
+	if err != nil {
+		return nil, err
+	}
+	var m meta
+	if ok && json.Unmarshal(data, &m) == nil && maps.Equal(m.Topics, identity) && time.Since(time.UnixMilli(m.SavedAt)) < copyLife {
+		return b, b.stamp(identity)
+	}
+	b.fresh = !ok || len(m.Topics) > 0 && !maps.Equal(m.Topics, identity)
+	batch := n.store.NewBatch()
+	batch.DeletePrefix([]byte(notePrefix))
+	if err := batch.Commit(); err != nil {
+		return nil, err
+	}
+	_, err = n.cfg.Kafka.ReadAll(ctx, []string{n.topics.note}, func(r topic.Record) error { return b.recall(ctx, r) })
+	if err != nil {
+		return nil, err
+	}
+	if err := b.commit(ctx); err != nil {
+		return nil, err
+	}
+	return b, b.stamp(identity)
+}
+
+// stamp notes which topic the book is about, and when.
+func (b *noteBook) stamp(identity map[string]string) error {
+	data, err := json.Marshal(meta{Topics: identity, SavedAt: time.Now().UnixMilli()})
+	if err != nil {
+		return err
+	}
+	batch := b.loop.store.NewBatch()
+	batch.Set([]byte(noteMetaKey), data)
+	return batch.Commit()
+}
+
+// recall takes a record of the topic into the book.
+func (b *noteBook) recall(ctx context.Context, r topic.Record) error {
+	h, _, err := parseHeaders(r)
+	if err != nil {
+		return err
+	}
+	old, err := b.load(string(r.Key))
+	if err != nil || !old.version.Less(h.Version) {
+		return err
+	}
+	e := noteEntry{version: h.Version}
+	if r.Value != nil {
+		id, body, err := avro.Unframe(r.Value)
+		if err != nil {
+			return err
+		}
+		text, err := b.loop.cfg.Registry.Schema(ctx, id)
+		if err != nil {
+			return err
+		}
+		walker, err := avro.NewWalker(text)
+		if err != nil {
+			return err
+		}
+		note, err := walker.Note(body)
+		if err != nil {
+			return err
+		}
+		if e, err = entryOf(&note, h.Version); err != nil {
+			return err
+		}
+	}
+	b.pending[string(r.Key)] = e
+	if len(b.pending) >= rebuildBatch {
+		return b.commit(ctx)
+	}
+	return nil
+}
+
+func entryOf(note *avro.Note, v change.Version) (noteEntry, error) {
+	bare := *note
+	bare.Change = change.Meta{}
+	body, err := bare.Append(nil)
+	return noteEntry{version: v, modified: note.ModifiedAt, kind: note.Kind, digest: sha256.Sum256(body)}, err
+}
+
+func (b *noteBook) load(id string) (noteEntry, error) {
+	if e, ok := b.pending[id]; ok {
+		return e, nil
+	}
+	data, ok, err := b.loop.store.Get([]byte(notePrefix + id))
+	if err != nil || !ok {
+		return noteEntry{}, err
+	}
+	return parseEntry(data)
+}
+
+// modified returns when the published note was modified, as far as we know; ok is false when none is published.
+func (b *noteBook) modified(id string) (at int64, ok bool, err error) {
+	e, err := b.load(id)
+	return e.modified, e.kind != "", err
+}
+
+// put publishes a note if it differs from what is published.
+func (b *noteBook) put(ctx context.Context, n *notes, note *avro.Note, op change.Op) error {
+	old, err := b.load(note.ID)
+	if err != nil {
+		return err
+	}
+	version := change.Version{Epoch: n.epoch, Rev: old.version.Rev + 1}
+	next, err := entryOf(note, version)
+	if err != nil {
+		return n.reject(ctx, "notes/"+note.Kind+"/"+note.ID, nil, err)
+	}
+	if next.digest == old.digest {
+		return nil
+	}
+	if op == change.OpUpdate && old.kind == "" {
+		op = change.OpCreate
+	}
+	note.Change = change.Meta{Op: op}
+	value, err := note.Append(avro.Frame(nil, n.fixed.note))
+	if err != nil {
+		return err
+	}
+	b.pending[note.ID] = next
+	b.published[note.Kind]++
+	return b.send(ctx, n, note.ID, value, version, op, note.ModifiedAt)
+}
+
+// remove publishes the deletion of a note that is published.
+func (b *noteBook) remove(ctx context.Context, n *notes, id string) error {
+	old, err := b.load(id)
+	if err != nil || old.kind == "" {
+		return err
+	}
+	version := change.Version{Epoch: n.epoch, Rev: old.version.Rev + 1}
+	b.pending[id] = noteEntry{version: version}
+	b.published[old.kind]++
+	return b.send(ctx, n, id, nil, version, change.OpDelete, n.now())
+}
+
+func (b *noteBook) send(ctx context.Context, n *notes, id string, value []byte, v change.Version, op change.Op, at int64) error {
+	n.cfg.Metrics.published.WithLabelValues(n.topics.note, string(op)).Inc()
+	return n.writer.Send(ctx, topic.Record{
+		Topic: n.topics.note, Key: []byte(id), Value: value,
+		Headers: n.headers("note", id, change.Headers{Version: v, AsOf: n.now(), Op: op}, at),
+	}, nil)
+}
+
+// deleteMissing deletes the published notes of a kind that a full read did not show.
+func (b *noteBook) deleteMissing(ctx context.Context, n *notes, kind string, seen map[string]bool) error {
+	var gone []string
+	err := b.loop.store.Scan([]byte(notePrefix), func(key, value []byte) error {
+		e, err := parseEntry(value)
+		if id := string(key[len(notePrefix):]); err == nil && e.kind == kind && !seen[id] {
+			gone = append(gone, id)
+		}
+		return err
+	})
+	for _, id := range gone {
+		if err == nil {
+			err = b.remove(ctx, n, id)
+		}
+	}
+	return err
+}
+
+// commit waits until everything sent is acknowledged, and remembers it.
+func (b *noteBook) commit(ctx context.Context) error {
+	if len(b.pending) == 0 {
+		return nil
+	}
+	if err := b.loop.writer.Flush(ctx); err != nil {
+		return err
+	}
+	batch := b.loop.store.NewBatch()
+	b.flush(batch)
+	clear(b.pending)
+	return batch.Commit()
+}
+
+func (b *noteBook) flush(batch *state.Batch) {
+	for id, e := range b.pending {
+		batch.Set([]byte(notePrefix+id), e.append(nil))
+	}
+}
+
+func (e noteEntry) append(dst []byte) []byte {
+	for _, n := range [...]int64{e.version.Epoch, e.version.Rev, e.modified} {
+		dst = binary.AppendVarint(dst, n)
+	}
+	return append(append(dst, e.digest[:]...), e.kind...)
+}
+
+func parseEntry(data []byte) (e noteEntry, err error) {
+	for _, n := range [...]*int64{&e.version.Epoch, &e.version.Rev, &e.modified} {
+		v, size := binary.Varint(data)
+		if size <= 0 {
+			return e, errStored
+		}
+		*n, data = v, data[size:]
+	}
+	if len(data) < len(e.digest) {
+		return e, errStored
+	}
+	copy(e.digest[:], data)
+	e.kind = string(data[len(e.digest):])
+	return e, nil
+}

@@ -1,0 +1,186 @@
+package salesforce
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/internal/topic"
+	"crosswalk/producers/salesforce/handover"
+)
+
+// publish encodes one publication and sends it. Its bytes are also what the local state keeps.
+func (l *loop) publish(ctx context.Context, p *handover.Publication) error {
+	e := l.entities[p.Key.Entity]
+	var value []byte
+	if p.Values != nil {
+		from := len(l.arena)
+		l.arena = avro.Frame(l.arena, e.schemaID)
+		var err error
+		l.arena, err = e.codec.Append(l.arena, change.Row{Schema: e.schema, ID: p.Key.ID, Values: filled(p.Values)}, p.Meta)
+		if err != nil {
+			return fmt.Errorf("encode %s %s: %w", p.Key.Entity, p.Key.ID, err)
+		}
+		value = l.arena[from:len(l.arena):len(l.arena)]
+	}
+	if s := l.records.step[p.Key]; s != nil && s.Version == p.Headers.Version {
+		s.value = value
+	}
+	l.cfg.Metrics.published.WithLabelValues(e.topic, strings.ToLower(string(p.Headers.Op))).Inc()
+	at := p.Meta.CommitTimestamp
+	if at == 0 {
+		at = p.Headers.AsOf
+	}
+	return l.writer.Send(ctx, topic.Record{
+		Topic: e.topic, Key: []byte(p.Key.ID), Value: value,
+		Headers: l.headers(p.Key.Entity, p.Key.ID, p.Headers, at),
+	}, l.offsets.acked)
+}
+
+// filled returns values with null for what events cannot carry and no read has brought yet: a whole row has every
+// column, and such a field is left out of I1 until its first read, which follows.
+func filled(values []change.Value) []change.Value {
+	for i, v := range values {
+		if v.Kind() != change.Absent {
+			continue
+		}
+		out := append([]change.Value(nil), values...)
+		for j := i; j < len(out); j++ {
+			if out[j].Kind() == change.Absent {
+				out[j] = change.NullValue()
+			}
+		}
+		return out
+	}
+	return values
+}
+
+// headers are the version (C2) and the CloudEvents binding of a record; at is when its change happened, epoch
+// milliseconds: the commit of an event, the start of a read. Numbers are decimal text.
+func (l *loop) headers(entity, id string, h change.Headers, at int64) []topic.Header {
+	op := strings.ToLower(string(h.Op))
+	buf := make([]byte, 0, 160)
+	number := func(n int64) []byte {
+		from := len(buf)
+		buf = strconv.AppendInt(buf, n, 10)
+		return buf[from:len(buf):len(buf)]
+	}
+	text := func(parts ...string) []byte {
+		from := len(buf)
+		for _, p := range parts {
+			buf = append(buf, p...)
+		}
+		return buf[from:len(buf):len(buf)]
+	}
+	epoch, rev := number(h.Epoch), number(h.Rev)
+	return []topic.Header{
+		{Key: "epoch", Value: epoch},
+		{Key: "rev", Value: rev},
+		{Key: "pos", Value: number(h.Pos)},
+		{Key: "asof", Value: number(h.AsOf)},
+		{Key: "op", Value: text(op)},
+		{Key: "ce_specversion", Value: text("1.0")},
+		{Key: "ce_id", Value: text(id, "-", string(epoch), "-", string(rev))},
+		{Key: "ce_type", Value: text("crosswalk.salesforce.", strings.ToLower(entity), ".", op)},
+		{Key: "ce_source", Value: text("/crosswalk/", url.PathEscape(l.org()), "/salesforce")},
+		{Key: "ce_time", Value: time.UnixMilli(at).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z")},
+		{Key: "ce_subject", Value: text(id)},
+	}
+}
+
+// parseHeaders reads the version back. commit is ce_time when an event made the record, else 0.
+func parseHeaders(r topic.Record) (h change.Headers, commit int64, err error) {
+	for _, header := range r.Headers {
+		text := string(header.Value)
+		switch header.Key {
+		case "epoch":
+			h.Epoch, err = strconv.ParseInt(text, 10, 64)
+		case "rev":
+			h.Rev, err = strconv.ParseInt(text, 10, 64)
+		case "pos":
+			h.Pos, err = strconv.ParseInt(text, 10, 64)
+		case "asof":
+			h.AsOf, err = strconv.ParseInt(text, 10, 64)
+		case "op":
+			h.Op = change.Op(strings.ToUpper(text))
+		case "ce_time":
+			var at time.Time
+			at, err = time.Parse(time.RFC3339, text)
+			commit = at.UnixMilli()
+		}
+		if err != nil {
+			return h, 0, fmt.Errorf("read header %s of record %d of %s partition %d: %w", header.Key, r.Offset, r.Topic, r.Partition, err)
+		}
+	}
+	switch h.Op {
+	case change.OpCreate, change.OpUpdate, change.OpDelete, change.OpUndelete:
+		return h, commit, nil
+	}
+	return h, 0, nil
+}
+
+// lag observes how long the events of a step took from their commit to the acknowledgement.
+func (l *loop) lag(pubs []handover.Publication) {
+	now := l.now()
+	for i := range pubs {
+		if at := pubs[i].Meta.CommitTimestamp; at > 0 {
+			l.cfg.Metrics.lag.Observe(max(0, float64(now-at)/1000))
+		}
+	}
+}
+
+// offsets are what the local state reflects: the next offset of each partition. The writer calls acked from its own
+// goroutine. A record of somebody else between ours shows as a jump.
+type offsets struct {
+	mu      sync.Mutex
+	next    topic.Position
+	foreign []span
+}
+
+// span is a run of records that somebody else wrote.
+type span struct {
+	topic     string
+	partition int32
+	from, to  int64
+}
+
+func (o *offsets) acked(r topic.Record, err error) {
+	if err != nil || r.Offset == topic.UnknownOffset {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	parts := o.next[r.Topic]
+	if int(r.Partition) >= len(parts) {
+		return // not one of the topics that the state is about
+	}
+	if next := parts[r.Partition]; r.Offset > next {
+		o.foreign = append(o.foreign, span{r.Topic, r.Partition, next, r.Offset})
+	}
+	parts[r.Partition] = max(parts[r.Partition], r.Offset+1)
+}
+
+// takeForeign returns the runs that were found since the last call.
+func (o *offsets) takeForeign() []span {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	found := o.foreign
+	o.foreign = nil
+	return found
+}
+
+func (o *offsets) snapshot() topic.Position {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := make(topic.Position, len(o.next))
+	for name, parts := range o.next {
+		out[name] = append([]int64(nil), parts...)
+	}
+	return out
+}

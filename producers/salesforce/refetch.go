@@ -1,0 +1,139 @@
+package salesforce
+
+import (
+	"context"
+	"time"
+
+	"crosswalk/internal/change"
+	"crosswalk/internal/retry"
+	"crosswalk/internal/sfapi"
+	"crosswalk/producers/salesforce/handover"
+)
+
+const (
+	readLimit    = 2000                   // ids in one call (facts 2.7)
+	readPatience = 200 * time.Millisecond // how long a first id waits for others
+	readsAtOnce  = 2                      // re-fetches of one entity in flight
+)
+
+// followReads starts the re-fetches that are due: a call is worth it when it is full, or somebody has waited enough.
+func (l *loop) followReads(ctx context.Context, name string) {
+	waiting := l.m.Waiting(name)
+	if waiting == 0 {
+		delete(l.wantedAt, name)
+		return
+	}
+	if l.wantedAt[name].IsZero() {
+		l.wantedAt[name] = time.Now()
+	}
+	if l.reading[name] >= readsAtOnce || waiting < readLimit && time.Since(l.wantedAt[name]) < readPatience {
+		return
+	}
+	read, ok := l.m.StartRead(name, l.now(), readLimit)
+	delete(l.wantedAt, name)
+	if !ok {
+		return
+	}
+	l.reading[name]++
+	e := l.entities[name]
+	l.group.Go(func() error { return l.refetch(ctx, e, read) })
+}
+
+// refetch reads records by id. Whatever comes of it, the loop is told.
+func (l *loop) refetch(ctx context.Context, e *entity, read handover.Read) error {
+	r, broken, err := l.retrieve(ctx, e, read.IDs)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		if err := l.refetchFailed(ctx, e, err); err != nil {
+			return err
+		}
+		return l.do(ctx, func() error {
+			l.reading[e.name]--
+			l.m.Failed(read.ID)
+			return nil
+		})
+	}
+	return l.do(ctx, func() error {
+		l.reading[e.name]--
+		l.cfg.Metrics.refetched.Add(float64(len(read.IDs)))
+		l.fit(r)
+		for _, b := range broken {
+			if err := l.unreadableRow(ctx, b, r); err != nil {
+				return err
+			}
+		}
+		before := l.m.Counts().Repaired
+		err := l.m.Fetched(read.ID, r.list)
+		l.repaired(l.m.Counts().Repaired - before)
+		return err
+	})
+}
+
+// brokenRow is a record that came and cannot be decoded.
+type brokenRow struct {
+	id  string
+	why error
+}
+
+func (l *loop) retrieve(ctx context.Context, e *entity, ids []string) (*rows, []brokenRow, error) {
+	r := newRows(e, len(ids))
+	var broken []brokenRow
+	err := l.cfg.Client.RetrieveRows(ctx, e.schema, ids, func(id string, row *change.Row, err error) error {
+		switch {
+		case err != nil:
+			broken = append(broken, brokenRow{id, err})
+		case row == nil:
+			r.list = append(r.list, handover.Row{ID: id, Gone: true})
+		case isDeleted(*row):
+			r.list = append(r.list, handover.Row{ID: id, Gone: true})
+		default:
+			r.add(*row)
+		}
+		return nil
+	})
+	return r, broken, err
+}
+
+func isDeleted(row change.Row) bool { return row.Get("IsDeleted") == change.BoolValue(true) }
+
+// unreadableRow keeps a known record as it is: what cannot be read is neither gone nor null.
+func (l *loop) unreadableRow(ctx context.Context, b brokenRow, r *rows) error {
+	k := handover.Key{Entity: r.entity.name, ID: b.id}
+	rec, err := l.records.Load(k)
+	if err != nil {
+		return err
+	}
+	row := handover.Row{ID: b.id, Gone: rec.State == handover.Unknown}
+	if !row.Gone {
+		row.Values = make([]change.Value, len(l.entities[k.Entity].schema.Fields))
+	}
+	r.list = append(r.list, row)
+	return l.reject(ctx, "read/"+k.Entity+"/"+k.ID, nil, b.why)
+}
+
+// refetchFailed waits out what passes, and returns what does not.
+func (l *loop) refetchFailed(ctx context.Context, e *entity, err error) error {
+	switch nextOf(err) {
+	case sfapi.NextDescribe:
+		return l.describeAgain(ctx, e.name)
+	case sfapi.NextRetry:
+		l.cfg.Logger.Warn("records could not be read by id; they are asked for again", "entity", e.name, "error", err)
+		return retry.Sleep(ctx, 5*time.Second)
+	case sfapi.NextWait:
+		l.cfg.Logger.Warn("Salesforce's quota is used up; reading by id waits", "entity", e.name, "error", err)
+		return retry.Sleep(ctx, 5*time.Minute)
+	}
+	return err
+}
+
+// repaired counts differences that no event told.
+func (l *loop) repaired(n int64) {
+	if n == 0 {
+		return
+	}
+	l.cfg.Metrics.repaired.Add(float64(n))
+	l.reconciler.found.Add(n)
+	l.cfg.Logger.Warn("records differed from the org without an event; they are repaired", "records", n)
+}

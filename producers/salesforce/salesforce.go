@@ -1,0 +1,210 @@
+// Package salesforce is the producer of one org's accounts, contacts and notes: snapshot and stream become whole rows,
+// in order, on compacted topics.
+//
+// The way of a record: a Bulk page, a change event or a re-fetch becomes an input of the one loop of a Producer. The
+// loop gives it to a [handover.Machine], which decides by the rules of Part C what is published; the loop encodes
+// that as Avro, produces it, waits until all in-sync replicas have it, commits the records to the local state in one
+// batch, and only then lets the position move. Notes go beside it through a poller, because Salesforce has no events
+// for them (H18). DESIGN.md says what is guaranteed and how.
+//
+//	Bulk pages ──┐
+//	CDC events ──┼─► loop: Machine ─► Avro ─► topic, acknowledged ─► state ─► crosswalk.position
+//	re-fetches ──┘
+//
+// Metrics:
+//
+//	crosswalk_salesforce_rows_total                rows of snapshots applied, by entity
+//	crosswalk_salesforce_events_total              change events consumed, by type
+//	crosswalk_salesforce_published_total           records published, by topic and op
+//	crosswalk_salesforce_refetched_total           records read by id
+//	crosswalk_salesforce_repaired_total            records that H15 or W3 had to repair: an alarm, not a routine
+//	crosswalk_salesforce_rejected_total            rows, events and notes that went to the dead letter topic
+//	crosswalk_salesforce_holes_open                holes in the stream that are not closed yet
+//	crosswalk_salesforce_holes_total               holes found, by reason
+//	crosswalk_salesforce_lag_seconds               from an event's commit to the acknowledgement of its record
+//	crosswalk_salesforce_replay_age_seconds        age of the stored position; Salesforce keeps events for 72 hours
+//	crosswalk_salesforce_position_age_seconds      time since the position was stored
+//	crosswalk_salesforce_snapshot_rows             rows of the snapshot under way, by entity
+//	crosswalk_salesforce_snapshot_rows_expected    rows that it will have, by entity
+//	crosswalk_salesforce_open_records              records held in memory while a window is open or a read is pending
+//	crosswalk_salesforce_polls_total               polls for notes, by object
+//	crosswalk_salesforce_poll_seconds              duration of a poll
+package salesforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/registry"
+	"crosswalk/internal/sfapi"
+	"crosswalk/internal/state"
+	"crosswalk/internal/topic"
+)
+
+// Config of a Producer. Client, Tokens, Kafka, Registry and StateDir are needed; the rest has defaults.
+type Config struct {
+	Org          string             // alias, also the prefix of the topics; may be empty
+	Client       *sfapi.Client      // speaks REST and Bulk
+	Tokens       *sfapi.TokenSource // for the stream
+	StreamingURL string             // default: the token's instance URL + /cometd/<version>
+	HTTP         *http.Client       // of the stream; default http.DefaultTransport
+	Kafka        *topic.Client
+	Registry     *registry.Client
+	StateDir     string                     // local state; lost state is rebuilt from the topics
+	Fields       map[string]sfapi.Selection // by object; default: every readable field
+	LinkField    string                     // Account field that holds the identifier; a formula is re-fetched on every event (H-30)
+	Notes        Notes
+	Partitions   int // of topics that are made; default: the broker's
+	Replication  int // of topics that are made; default: the broker's
+
+	ReconcileEvery time.Duration // H15; default 15 minutes
+	SilenceLimit   time.Duration // H16; default 5 minutes
+	DescribeEvery  time.Duration // how often the fields are looked at; default 10 minutes
+	Retention      time.Duration // S4; default 72 hours
+	PageParallel   int           // result pages read at a time; default 2
+
+	Logger  *slog.Logger // default: silent
+	Metrics *Metrics     // default: not registered anywhere
+}
+
+// Notes says which notes are read, and how often.
+type Notes struct {
+	Objects []string      // Note, Task, ContentNote; none: no notes
+	Every   time.Duration // default 5 minutes
+}
+
+func (c *Config) fill() error {
+	if c.Client == nil || c.Tokens == nil || c.Kafka == nil || c.Registry == nil || c.StateDir == "" {
+		return errors.New("make a Salesforce producer: Client, Tokens, Kafka, Registry and StateDir are needed")
+	}
+	for d, fallback := range map[*time.Duration]time.Duration{
+		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.DescribeEvery: 10 * time.Minute,
+		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute,
+	} {
+		if *d <= 0 {
+			*d = fallback
+		}
+	}
+	if c.PageParallel <= 0 {
+		c.PageParallel = 2
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	return nil
+}
+
+// entities are what is snapshotted and streamed; their order is that of their snapshots.
+var entities = []string{"Account", "Contact"}
+
+// Producer publishes one org. It lives while Run runs.
+type Producer struct {
+	cfg    Config
+	topics topics
+
+	mu      sync.Mutex
+	status  Status
+	changed chan struct{} // closed when status changes
+}
+
+// topics are the full names of an org's topics.
+type topics struct {
+	entity                            map[string]string
+	note, position, audit, deadletter string
+	all                               []string
+}
+
+func newTopics(org string) topics {
+	name := func(n string) string {
+		if org == "" {
+			return n
+		}
+		return org + "." + n
+	}
+	t := topics{
+		entity: map[string]string{"Account": name("salesforce.account"), "Contact": name("salesforce.contact")},
+		note:   name("salesforce.note"), position: name("crosswalk.position"), audit: name("crosswalk.audit"),
+		deadletter: name("crosswalk.deadletter"),
+	}
+	t.all = []string{t.entity["Account"], t.entity["Contact"], t.note, t.position, t.audit, t.deadletter}
+	return t
+}
+
+// New checks cfg and makes a Producer. It starts nothing and calls nobody.
+func New(cfg Config) (*Producer, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	return &Producer{cfg: cfg, topics: newTopics(cfg.Org), status: Status{Phase: "stopped"}, changed: make(chan struct{})}, nil
+}
+
+// Task is the name of the producer's task: its transactional id, and its place in a group of processes.
+func (p *Producer) Task() string { return "crosswalk-" + p.org() + "-salesforce" }
+
+func (p *Producer) org() string {
+	if p.cfg.Org == "" {
+		return "default"
+	}
+	return p.cfg.Org
+}
+
+// Run takes over the task, brings the topics up to the org and keeps them there until ctx ends. An error says what
+// stopped it; running it again goes on from where it was. One process may run it at a time: the broker refuses a
+// former one (W2).
+func (p *Producer) Run(ctx context.Context) error {
+	err := p.run(ctx)
+	p.update(func(s *Status) { s.Phase = "stopped" })
+	if ctx.Err() != nil && !errors.Is(err, topic.ErrFenced) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("produce from org %s: %w", p.org(), err)
+	}
+	return nil
+}
+
+func (p *Producer) run(ctx context.Context) (err error) {
+	p.update(func(s *Status) { *s = Status{Phase: "starting"} })
+	if err := p.ensure(ctx); err != nil {
+		return err
+	}
+	writer, err := p.cfg.Kafka.NewWriter(ctx, topic.WriterConfig{Task: p.Task(), Topics: p.topics.all})
+	if err != nil {
+		return err
+	}
+	defer writer.Close()
+	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	l := &loop{
+		Producer: p, writer: writer, store: store, inputs: make(chan input),
+		entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
+	}
+	return l.run(ctx)
+}
+
+// ensure makes the topics that are missing.
+func (p *Producer) ensure(ctx context.Context) error {
+	specs := make([]topic.Spec, 0, len(p.topics.all))
+	for _, name := range p.topics.all {
+		spec := topic.Spec{Name: name, Partitions: p.cfg.Partitions, Replication: p.cfg.Replication, Config: map[string]string{
+			"cleanup.policy": "compact", "delete.retention.ms": "345600000", // 96 hours (C2)
+		}}
+		if name == p.topics.position || name == p.topics.audit || name == p.topics.deadletter {
+			spec.Partitions = 1
+		}
+		specs = append(specs, spec)
+	}
+	return p.cfg.Kafka.Ensure(ctx, specs...)
+}

@@ -1,0 +1,106 @@
+package salesforce
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"crosswalk/producers/salesforce/handover"
+)
+
+// Status is what a producer is doing, for the console and for progress bars.
+type Status struct {
+	Phase     string                    `json:"phase"` // stopped, starting, recovering, snapshot, streaming
+	Snapshots map[string]SnapshotStatus `json:"snapshots,omitempty"`
+	ReplayID  int64                     `json:"replay_id"` // of the stored position
+	Epoch     int64                     `json:"epoch"`
+	Counts    handover.Counts           `json:"counts"`
+	Open      int                       `json:"open_records"`    // held in memory
+	Waiting   int                       `json:"waiting_records"` // of these, waiting for a row
+	Holes     int                       `json:"holes"`
+	LastEvent time.Time                 `json:"last_event"` // when one was last consumed; zero: none yet
+	Notes     map[string]NoteStatus     `json:"notes,omitempty"`
+}
+
+// SnapshotStatus is how far a snapshot is.
+type SnapshotStatus struct {
+	Phase    handover.Phase `json:"phase"`
+	Rows     int64          `json:"rows"`
+	Expected int64          `json:"expected"` // 0 while Salesforce has not said
+}
+
+// NoteStatus is how far the notes of one object are.
+type NoteStatus struct {
+	Ready     bool      `json:"ready"` // all were read once
+	Published int64     `json:"published"`
+	Covered   time.Time `json:"covered"` // everything up to it has been seen, says Salesforce
+}
+
+// Status returns what the producer is doing. It is safe to call at any time.
+func (p *Producer) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status
+}
+
+// Await waits until the status is as wanted. It looks again whenever the status changes.
+func (p *Producer) Await(ctx context.Context, wanted func(Status) bool) error {
+	for {
+		p.mu.Lock()
+		status, changed := p.status, p.changed
+		p.mu.Unlock()
+		if wanted(status) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the producer of %s, which is %s: %w", p.org(), status.Phase, context.Cause(ctx))
+		}
+	}
+}
+
+// update changes the status. Maps in it are replaced, never written.
+func (p *Producer) update(change func(*Status)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.status)
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// observe brings status and metrics up to date.
+func (l *loop) observe() {
+	open, waiting := l.m.Open()
+	snapshots := map[string]SnapshotStatus{}
+	wanted := l.m.Snapshots()
+	for name, s := range wanted {
+		st := SnapshotStatus{Phase: s.Phase}
+		if j := l.jobs[name]; j != nil {
+			st.Rows, st.Expected = j.Rows, j.Expected
+		}
+		snapshots[name] = st
+		l.cfg.Metrics.snapshotRows.WithLabelValues(name).Set(float64(st.Rows))
+		l.cfg.Metrics.snapshotExpected.WithLabelValues(name).Set(float64(st.Expected))
+	}
+	phase := "streaming"
+	if len(snapshots) > 0 {
+		phase = "snapshot"
+	}
+	holes := 0
+	for _, h := range l.holes {
+		if h.Reason != handover.ReasonFirst {
+			holes++
+		}
+	}
+	l.update(func(s *Status) {
+		s.Phase, s.Snapshots, s.ReplayID, s.Epoch = phase, snapshots, l.stored.ReplayID, l.m.Epoch()
+		s.Counts, s.Open, s.Waiting, s.Holes, s.LastEvent = l.m.Counts(), open, waiting, holes, l.lastEvent
+	})
+	l.cfg.Metrics.openRecords.Set(float64(open))
+	l.cfg.Metrics.holesOpen.Set(float64(holes))
+	l.cfg.Metrics.positionAge.Set(time.Since(l.storedAt).Seconds())
+	if l.stored.At > 0 {
+		l.cfg.Metrics.replayAge.Set(max(0, float64(l.now()-l.stored.At)/1000))
+	}
+}

@@ -1,0 +1,175 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"crosswalk/internal/bayeux"
+	"crosswalk/internal/change"
+	"crosswalk/producers/salesforce/handover"
+)
+
+// stream follows the org's change events and hands them to the loop.
+type stream struct {
+	*loop
+	from atomic.Int64 // replay id to subscribe from, or one of handover's
+}
+
+func newStream(l *loop, from int64) *stream {
+	s := &stream{loop: l}
+	s.from.Store(from)
+	return s
+}
+
+// run follows the channel until ctx ends. A position that Salesforce refuses is given up: a new lineage begins with a
+// snapshot of everything (H10).
+func (s *stream) run(ctx context.Context) error {
+	address, err := s.address(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := bayeux.New(bayeux.Config{
+		URL: address, HTTP: s.cfg.HTTP, Token: s.cfg.Tokens.AccessToken, Logger: s.cfg.Logger, Metrics: s.cfg.Metrics.bayeux,
+	})
+	if err != nil {
+		return err
+	}
+	s.reconciler.resubscribe = client.Resubscribe
+	s.group.Go(func() error { return s.reconcile(ctx) })
+	s.group.Go(func() error { return s.watchFields(ctx) })
+	for {
+		err := client.Run(ctx, []bayeux.Subscription{{
+			Channel: channel, Replay: s.from.Load, Subscribed: func(a bayeux.Acknowledgement) { s.acknowledged(ctx, a) },
+		}}, s.handle)
+		var refused *bayeux.ReplayError
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case !errors.As(err, &refused):
+			return err
+		}
+		if err := s.do(ctx, func() error { return s.refused(ctx, refused) }); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *stream) address(ctx context.Context) (string, error) {
+	if s.cfg.StreamingURL != "" {
+		return s.cfg.StreamingURL, nil
+	}
+	token, err := s.cfg.Tokens.Token(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(token.InstanceURL, "/") + "/cometd/" + s.cfg.Client.Version(), nil
+}
+
+// acknowledged is the proof of the subscription: from now on snapshots may be started (H2).
+func (s *stream) acknowledged(ctx context.Context, a bayeux.Acknowledgement) {
+	_ = s.do(ctx, func() error { // an error ends the loop, and with it ctx
+		s.m.Subscribed(a.Replay)
+		s.subscribed = true
+		s.from.Store(s.m.Renew())
+		return nil
+	})
+}
+
+// refused gives the position up.
+func (s *stream) refused(ctx context.Context, why *bayeux.ReplayError) error {
+	if err := s.setClock(ctx); err != nil {
+		return err
+	}
+	s.lost(why.Text)
+	s.subscribed = false
+	s.from.Store(handover.ReplayAll)
+	return s.storePosition(ctx, true)
+}
+
+// handle gives the loop what one reply brought, and returns when it is durable.
+func (s *stream) handle(ctx context.Context, messages []bayeux.Message) error {
+	return s.do(ctx, func() error { return s.deliver(ctx, messages) })
+}
+
+func (s *stream) deliver(ctx context.Context, messages []bayeux.Message) error {
+	if s.m.First(messages[0].ReplayID) {
+		if err := s.storePosition(ctx, true); err != nil {
+			return err
+		}
+	}
+	for i := range messages {
+		e, err := s.event(&messages[i])
+		if err != nil {
+			if err := s.unreadable(ctx, &messages[i], e, err); err != nil {
+				return err
+			}
+		}
+		if e == nil {
+			continue
+		}
+		s.cfg.Metrics.events.WithLabelValues(string(e.Type)).Inc()
+		if err := s.m.Event(e); err != nil {
+			return err
+		}
+		s.m.ReadTo(e.CommitTimestamp)
+	}
+	s.lastEvent = time.Now()
+	s.from.Store(s.m.Renew())
+	return nil
+}
+
+// unreadable records an event that cannot be read. Its records, when it names them, are read again instead; else the
+// next reconciliation, at once, looks for what it may have said.
+func (s *stream) unreadable(ctx context.Context, m *bayeux.Message, e *change.Event, why error) error {
+	if e == nil {
+		s.reconciler.now.Store(true)
+	}
+	return s.reject(ctx, fmt.Sprintf("%s/%d", channel, m.ReplayID), m.Data, why)
+}
+
+// header is the ChangeEventHeader (facts 5.2). Unknown members are ignored.
+type header struct {
+	EntityName, ChangeType, ChangeOrigin, TransactionKey, CommitUser string
+	RecordIds                                                        []string //nolint:revive // as Salesforce spells it
+	ChangedFields                                                    []string
+	SequenceNumber, CommitTimestamp, CommitNumber                    int64
+}
+
+// event reads a delivered message. It is nil for entities that are not followed. With an error it is nil, or a gap
+// event that stands for what could not be read.
+func (l *loop) event(m *bayeux.Message) (*change.Event, error) {
+	var body struct{ ChangeEventHeader header }
+	if err := json.Unmarshal(m.Data, &body); err != nil {
+		return nil, fmt.Errorf("read change event: %w", err)
+	}
+	h := &body.ChangeEventHeader
+	if h.EntityName == "" || h.ChangeType == "" {
+		return nil, errors.New("read change event: it has no ChangeEventHeader with entityName and changeType")
+	}
+	e := &change.Event{
+		Entity: h.EntityName, RecordIDs: h.RecordIds, Type: change.EventType(h.ChangeType), Fields: map[string]change.Value{},
+		CommitTimestamp: h.CommitTimestamp, CommitNumber: h.CommitNumber, SequenceNumber: h.SequenceNumber,
+		TransactionKey: h.TransactionKey, CommitUser: h.CommitUser, Origin: h.ChangeOrigin, ReplayID: m.ReplayID,
+	}
+	entity := l.entities[h.EntityName]
+	if entity == nil {
+		return nil, nil
+	}
+	for _, path := range h.ChangedFields {
+		e.ChangedFields = append(e.ChangedFields, entity.decoder.Flats(path)...)
+	}
+	diffs, err := entity.decoder.Fields(m.Data, func(field int, v change.Value) {
+		e.Fields[entity.schema.Fields[field].Name] = v
+	})
+	if err != nil {
+		e.Type, e.Fields, e.ChangedFields = change.GapUpdate, nil, nil
+		return e, err
+	}
+	e.Diffs = diffs
+	return e, nil
+}
