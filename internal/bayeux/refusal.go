@@ -18,7 +18,6 @@ var lostRules = []struct {
 	{"403::To protect all customers", CauseBusy},
 	{"401:", CauseToken},
 	{"402:", CauseForgotten},
-	{"403::Unknown client", CauseForgotten},
 	{"403::Client has not completed handshake", CauseForgotten},
 	{"400::Authenticated user id does not match", CauseCookies},
 	{"400::Client ", CauseCookies}, // … has established a session, but no … cookie present
@@ -45,6 +44,9 @@ func (s *session) refusal(asked request, answer metaReply) error {
 	text := answer.text()
 	// failureReason comes first: "Server is too busy" stands there beside a 401 in error and must not cost a token.
 	for _, said := range []string{answer.reason, answer.err} {
+		if strings.HasSuffix(said, ":Unknown client") { // with 403 from Salesforce, 402 from CometD, 401 from faye
+			return lost(CauseForgotten, "%s: the server says %q", asked.Channel, text)
+		}
 		for _, rule := range lostRules {
 			if hasPrefix(said, rule.prefix) {
 				return lost(rule.cause, "%s: the server says %q", asked.Channel, text)

@@ -117,6 +117,7 @@ var refusals = []refusalCase{
 	{on: onConnect, nth: 1, error: "403::Unknown client", advice: again, cause: bayeux.CauseForgotten},
 	{on: onSubscribe, nth: 1, error: "403::Unknown client", advice: again, cause: bayeux.CauseForgotten},
 	{on: onConnect, nth: 2, error: "402::Unknown client", cause: bayeux.CauseForgotten},
+	{on: onConnect, nth: 2, error: "401:3x5:Unknown client", advice: again, cause: bayeux.CauseForgotten}, // faye
 	{on: onConnect, nth: 2, error: "402::session_unknown", advice: object{"interval": 700, "reconnect": "handshake"}, cause: bayeux.CauseForgotten, wait: 700 * time.Millisecond},
 	{on: onSubscribe, nth: 1, error: "403::Client has not completed handshake", cause: bayeux.CauseForgotten},
 	{on: onHandshake, nth: 1, error: denied, reason: "403::Organization concurrent user limit exceeded", advice: none, cause: bayeux.CauseBusy, wait: time.Minute},
