@@ -14,11 +14,9 @@ import (
 	"strings"
 	"sync"
 
+	"crosswalk/internal/config"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"golang.org/x/sync/errgroup"
-
-	"crosswalk/internal/config"
 )
 
 // The components that `run` can be told to run.
@@ -52,6 +50,7 @@ type App struct {
 	parts   *metrics
 
 	mu       sync.Mutex
+	perOrg   map[string]*orgMetrics
 	statuses map[string]map[string]func() any // org -> component -> what it says of itself
 }
 
@@ -59,12 +58,7 @@ type App struct {
 func New(cfg *config.Config, log *slog.Logger) *App {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return &App{cfg: cfg, log: log, metrics: reg, parts: newMetrics(reg)}
-}
-
-// runner is anything that lives: Run blocks and returns nil when ctx ended it.
-type runner interface {
-	Run(ctx context.Context) error
+	return &App{cfg: cfg, log: log, metrics: reg, parts: newMetrics(reg), perOrg: map[string]*orgMetrics{}}
 }
 
 // Run runs the named components (all that are configured when none is named) until ctx ends or one fails. ready is
@@ -81,30 +75,19 @@ func (a *App) Run(ctx context.Context, names []string, ready func(Endpoints)) er
 	if err := p.serve(a, slices.Contains(names, Console)); err != nil {
 		return err
 	}
-	var lives []runner
+	var all []task
 	for i := range a.cfg.Orgs {
-		org := &a.cfg.Orgs[i]
-		made, err := a.components(ctx, p, org, names)
+		made, err := a.tasks(p, &a.cfg.Orgs[i], names)
 		if err != nil {
 			return err
 		}
-		lives = append(lives, made...)
+		all = append(all, made...)
 	}
-	if len(lives) == 0 && !slices.Contains(names, Console) {
+	if len(all) == 0 && !slices.Contains(names, Console) {
 		return fmt.Errorf("nothing to run: the configuration has no org with %s; see deploy/example/crosswalk.yaml", strings.Join(names, " or "))
 	}
 	if ready != nil {
 		ready(p.endpoints)
 	}
-	return runAll(ctx, lives)
-}
-
-// runAll runs the components; the first that fails ends all.
-func runAll(ctx context.Context, lives []runner) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, l := range lives {
-		group.Go(func() error { return l.Run(ctx) })
-	}
-	group.Go(func() error { <-ctx.Done(); return nil }) // the console alone is a component too
-	return group.Wait()
+	return a.runTasks(ctx, p, all)
 }

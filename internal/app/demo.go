@@ -156,14 +156,14 @@ func (d *demonstration) pipeline(ctx context.Context, cfg *config.Config, log *s
 		return err
 	}
 	d.report.Customers = result.Rows
-	lives, err := d.app.components(ctx, p, d.org, []string{Salesforce, Matcher})
+	tasks, err := d.app.tasks(p, d.org, []string{Salesforce, Matcher})
 	if err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	group, groupCtx := errgroup.WithContext(running)
-	group.Go(func() error { return runAll(groupCtx, lives) })
+	group.Go(func() error { return d.app.runTasks(groupCtx, p, tasks) })
 	group.Go(func() error {
 		defer stop()
 		return d.show(groupCtx, p)

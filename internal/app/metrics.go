@@ -3,19 +3,42 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"crosswalk/consumers/matcher"
+	"crosswalk/internal/config"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/erp"
+	"crosswalk/producers/salesforce"
 )
 
-// metrics are those of all packages, each registered once per process.
+// metrics are those of all packages that have one set per process.
 type metrics struct {
-	registerer prometheus.Registerer
+	topic   *topic.Metrics
+	erp     *erp.Metrics
+	matcher *matcher.Metrics // these carry the org as a label by themselves
+}
+
+// orgMetrics are those that each org has for itself, under the label org.
+type orgMetrics struct {
 	sfapi      *sfapi.Metrics
-	topic      *topic.Metrics
-	erp        *erp.Metrics
+	salesforce *salesforce.Metrics
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	return &metrics{registerer: reg, sfapi: sfapi.NewMetrics(reg), topic: topic.NewMetrics(reg), erp: erp.NewMetrics(reg)}
+	return &metrics{topic: topic.NewMetrics(reg), erp: erp.NewMetrics(reg), matcher: matcher.NewMetrics(reg)}
+}
+
+func newOrgMetrics(reg prometheus.Registerer, alias string) *orgMetrics {
+	labelled := prometheus.WrapRegistererWith(prometheus.Labels{"org": alias}, reg)
+	return &orgMetrics{sfapi: sfapi.NewMetrics(labelled), salesforce: salesforce.NewMetrics(labelled)}
+}
+
+// orgMetrics returns the org's, made when they are first asked for.
+func (a *App) orgMetrics(org *config.Org) *orgMetrics {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.perOrg[org.Alias] == nil {
+		a.perOrg[org.Alias] = newOrgMetrics(a.metrics, org.Alias)
+	}
+	return a.perOrg[org.Alias]
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,19 +19,23 @@ func (a *App) client(org *config.Org) (*sfapi.Client, *sfapi.TokenSource, error)
 		RefreshToken: s.Auth.RefreshToken, AllowAnyHost: s.AllowAnyHost,
 	}
 	if s.Auth.PrivateKeyFile != "" {
-		key, err := os.ReadFile(s.Auth.PrivateKeyFile)
+		key, err := sfapi.ReadPrivateKey(s.Auth.PrivateKeyFile)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read private key of org %q: %w; correct orgs[].salesforce.auth.private_key_file", org.Alias, err)
+			return nil, nil, err
 		}
-		auth.PrivateKey = secret.String(key)
+		auth.PrivateKey = key
 	}
-	tokens, err := sfapi.NewTokenSource(sfapi.TokenConfig{Auth: auth, Logger: a.log, Metrics: a.parts.sfapi})
+	store, err := a.tokenStore(org)
+	if err != nil {
+		return nil, nil, err
+	}
+	tokens, err := sfapi.NewTokenSource(sfapi.TokenConfig{Auth: auth, Store: store, Logger: a.log, Metrics: a.orgMetrics(org).sfapi})
 	if err != nil {
 		return nil, nil, fmt.Errorf("org %q: %w", org.Alias, err)
 	}
 	client, err := sfapi.New(sfapi.Config{
 		Tokens: tokens, InstanceURL: s.InstanceURL, Version: s.APIVersion, AllowAnyHost: s.AllowAnyHost,
-		PageRows: s.BulkPageRows, Logger: a.log, Metrics: a.parts.sfapi,
+		PageRows: s.BulkPageRows, Logger: a.log, Metrics: a.orgMetrics(org).sfapi,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("org %q: %w", org.Alias, err)
@@ -40,9 +43,20 @@ func (a *App) client(org *config.Org) (*sfapi.Client, *sfapi.TokenSource, error)
 	return client, tokens, nil
 }
 
-// components makes the components of one org that are named and configured.
-func (a *App) components(ctx context.Context, p *platform, org *config.Org, names []string) ([]runner, error) {
-	return nil, nil
+// tokenStore keeps the tokens of a web server login between runs; other flows obtain theirs anew.
+func (a *App) tokenStore(org *config.Org) (sfapi.TokenStore, error) {
+	if sfapi.Flow(org.Salesforce.Auth.Flow) != sfapi.WebServer {
+		return nil, nil
+	}
+	key, err := sfapi.LoadKey(secret.String(os.Getenv(sfapi.KeyVariable)), filepath.Join(a.cfg.DataDir, "secret.key"))
+	if err != nil {
+		return nil, err
+	}
+	dir := a.stateDir(org, Salesforce)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make folder for tokens: %w; set data_dir to a folder that can be written", err)
+	}
+	return sfapi.NewFileStore(filepath.Join(filepath.Dir(dir), "token"), orgName(org), key)
 }
 
 // stateDir is where a component of an org keeps its local state.

@@ -87,11 +87,12 @@ func (p *platform) stored(ctx context.Context, org *config.Org) (map[string]any,
 		topics[name] = live
 	}
 	positions := map[string]any{}
-	exists, err := p.kafka.Exists(ctx, "crosswalk.position")
+	name := topicName(org, "crosswalk.position")
+	exists, err := p.kafka.Exists(ctx, name)
 	if err != nil || !exists {
 		return map[string]any{"live_records": topics}, err
 	}
-	_, err = p.kafka.ReadAll(ctx, []string{"crosswalk.position"}, func(r topic.Record) error {
+	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
 		if r.Value == nil {
 			return nil
 		}
