@@ -171,32 +171,39 @@ func (w *jsonWriter) scalar(s *step) error {
 func appendJSONText(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
+	from := 0 // what stands from here to i is copied as it is
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c < utf8.RuneSelf {
-			i++
-			switch {
-			case c == '"' || c == '\\':
-				dst = append(dst, '\\', c)
-			case c == '\n':
-				dst = append(dst, '\\', 'n')
-			case c < ' ' || c == 0x7f:
-				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			default:
-				dst = append(dst, c)
+			if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
+				i++
+				continue
 			}
+			dst = append(dst, text[from:i]...)
+			switch c {
+			case '"', '\\':
+				dst = append(dst, '\\', c)
+			case '\n':
+				dst = append(dst, '\\', 'n')
+			default:
+				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			}
+			i++
+			from = i
 			continue
 		}
 		r, n := utf8.DecodeRune(text[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			dst = append(dst, "\ufffd"...)
-		case r == '\u2028', r == '\u2029':
-			dst = append(dst, '\\', 'u', '2', '0', '2', hex[r&15])
-		default:
-			dst = append(dst, text[i:i+n]...)
+		wrong := r == utf8.RuneError && n == 1
+		if wrong || r == '\u2028' || r == '\u2029' {
+			dst = append(dst, text[from:i]...)
+			if wrong {
+				dst = append(dst, "\ufffd"...)
+			} else {
+				dst = append(dst, '\\', 'u', '2', '0', '2', hex[r&15])
+			}
+			from = i + n
 		}
 		i += n
 	}
-	return append(dst, '"')
+	return append(append(dst, text[from:]...), '"')
 }

@@ -148,6 +148,13 @@ func (r *reader) skip(s *step, depth int) error {
 	if depth > maxNesting {
 		return errDepth
 	}
+	if s.kind == schema.Union {
+		i, err := r.index(len(s.branches), errBranch)
+		if err != nil {
+			return err
+		}
+		s = s.branches[i]
+	}
 	switch s.kind {
 	case schema.Null:
 		return nil
@@ -175,12 +182,6 @@ func (r *reader) skip(s *step, depth int) error {
 	case schema.Enum:
 		_, err := r.index(len(s.symbols), errSymbol)
 		return err
-	case schema.Union:
-		i, err := r.index(len(s.branches), errBranch)
-		if err != nil {
-			return err
-		}
-		return r.skip(s.branches[i], depth+1)
 	case schema.Record:
 		for i := range s.fields {
 			if err := r.skip(s.fields[i].step, depth+1); err != nil {

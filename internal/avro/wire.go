@@ -70,12 +70,18 @@ type reader struct {
 	text  []byte // the last number, as text
 }
 
+// long reads an int or a long. Most are one byte, which is read where long is called.
 func (r *reader) long() (int64, error) {
-	if r.i < len(r.b) && r.b[r.i] < 0x80 { // most are one byte
+	if r.i < len(r.b) && r.b[r.i] < 0x80 {
 		z := r.b[r.i]
 		r.i++
 		return int64(z>>1) ^ -int64(z&1), nil
 	}
+	return r.wide()
+}
+
+// wide reads a number of more than one byte.
+func (r *reader) wide() (int64, error) {
 	z, n := binary.Uvarint(r.b[r.i:])
 	if n <= 0 {
 		if n < 0 {
