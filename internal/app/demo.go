@@ -253,7 +253,7 @@ func (d *demonstration) settle(ctx context.Context, p *platform, t *judge.Judge)
 					d.say("  … and %d more\n", len(different)-i)
 					break
 				}
-				d.say("  %s %s\n    published %s\n    must be   %s\n", diff.Topic, diff.Key, diff.Published, diff.Want)
+				d.say("  %s %s %s\n", diff.Topic, diff.Key, diff.Where())
 			}
 			return ErrDifferent
 		}

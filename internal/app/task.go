@@ -104,7 +104,7 @@ func (a *App) runTasks(ctx context.Context, p *platform, tasks []task) error {
 		byName[t.name] = t
 		names = append(names, t.name)
 	}
-	return p.kafka.RunTasks(ctx, topic.TasksConfig{Group: group, Tasks: names, Failed: a.taskFailed},
+	return p.kafka.RunTasks(ctx, topic.TasksConfig{Group: group, Tasks: names, Session: a.cfg.Kafka.SessionTimeout, Failed: a.taskFailed},
 		func(ctx context.Context, name string) error { return byName[name].run(ctx) })
 }
 

@@ -36,7 +36,10 @@ type Kafka struct {
 	TLS         TLS      `yaml:"tls"`         //
 	SASL        SASL     `yaml:"sasl"`        //
 	Compression string   `yaml:"compression"` // none, snappy, lz4, zstd, gzip; default none, which every client can read
-	ClientID    string   `yaml:"client_id"`   // default "crosswalk"
+	// SessionTimeout is how long a process may be silent before its tasks go to another; default 10s, and no less than the
+	// broker allows (group.min.session.timeout.ms, 6s).
+	SessionTimeout time.Duration `yaml:"session_timeout"`
+	ClientID       string        `yaml:"client_id"` // default "crosswalk"
 }
 
 // TLS to the brokers.

@@ -144,6 +144,7 @@ func (c *Config) fill() {
 	def(&c.Kafka.Partitions, 4)
 	def(&c.Kafka.Compression, "none")
 	def(&c.Kafka.ClientID, "crosswalk")
+	def(&c.Kafka.SessionTimeout, 10*time.Second)
 	def(&c.Console.Listen, "127.0.0.1:0")
 	for i := range c.Orgs {
 		c.Orgs[i].fill()

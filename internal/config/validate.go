@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Errors are all that is wrong with a configuration, a sentence each.
@@ -48,6 +49,9 @@ func (c *Config) Validate() error {
 	e.hostPort("console.listen", c.Console.Listen)
 	if c.Kafka.Partitions < 1 || c.Kafka.Partitions > 1000 {
 		e.add("kafka.partitions is %d; give a number from 1 to 1000", c.Kafka.Partitions)
+	}
+	if c.Kafka.SessionTimeout < time.Second {
+		e.add("kafka.session_timeout is %s; give at least what the broker allows, 6s unless it was changed", c.Kafka.SessionTimeout)
 	}
 	if c.Kafka.SASL.Mechanism != "" {
 		e.oneOf("kafka.sasl.mechanism", c.Kafka.SASL.Mechanism, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")

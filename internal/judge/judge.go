@@ -251,3 +251,53 @@ func asJSON(v any) string {
 	}
 	return string(b)
 }
+
+// Where says in a line where the two values part: the path of the first member that differs, and both of its values.
+func (d Difference) Where() string {
+	var published, want any
+	if d.Published == "" || d.Want == "" || json.Unmarshal([]byte(d.Published), &published) != nil || json.Unmarshal([]byte(d.Want), &want) != nil {
+		return fmt.Sprintf("published %s, must be %s", short(d.Published), short(d.Want))
+	}
+	path, p, w := part("", published, want)
+	return fmt.Sprintf("at %s: published %s, must be %s", path, short(asJSON(p)), short(asJSON(w)))
+}
+
+// part descends to the first place where a and b differ.
+func part(path string, a, b any) (string, any, any) {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok {
+			return path, a, b
+		}
+		names := maps.Clone(x)
+		maps.Copy(names, y)
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			if asJSON(x[name]) != asJSON(y[name]) {
+				return part(path+"."+name, x[name], y[name])
+			}
+		}
+	case []any:
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) {
+			return path, a, b
+		}
+		for i := range x {
+			if asJSON(x[i]) != asJSON(y[i]) {
+				return part(fmt.Sprintf("%s[%d]", path, i), x[i], y[i])
+			}
+		}
+	}
+	return path, a, b
+}
+
+func short(s string) string {
+	const most = 160
+	if s == "" {
+		return "nothing"
+	}
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
