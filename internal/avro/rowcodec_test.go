@@ -231,3 +231,19 @@ func FuzzRowCodec(f *testing.F) {
 		}
 	})
 }
+
+func TestFrame(t *testing.T) {
+	t.Parallel()
+	b := append(Frame([]byte("kept"), 0x01020304), "body"...)
+	if string(b) != "kept\x00\x01\x02\x03\x04body" {
+		t.Errorf("Frame = %q", b)
+	}
+	if id, body, err := Unframe(b[4:]); id != 0x01020304 || string(body) != "body" || err != nil {
+		t.Errorf("Unframe = %#x, %q, %v", id, body, err)
+	}
+	for _, bad := range []string{"", "\x00\x00\x00\x01", "{\"json\":1}"} {
+		if id, body, err := Unframe([]byte(bad)); err == nil || !strings.Contains(err.Error(), "Confluent's wire format") {
+			t.Errorf("Unframe(%q) = %d, %q, %v", bad, id, body, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -232,6 +233,9 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, ans
 		req.SetBasicAuth(c.user, c.password.Reveal())
 	}
 	resp, err := c.http.Do(req)
+	if untrusted := new(tls.CertificateVerificationError); errors.As(err, &untrusted) {
+		return retry.Final(fmt.Errorf("the schema registry at %s shows a certificate that is not trusted (%w): install its authority's certificate on this machine or correct schema_registry.url", c.url, untrusted.Err))
+	}
 	if err != nil {
 		return fmt.Errorf("the schema registry at %s does not answer: start it or correct schema_registry.url: %w", c.url, cause(err))
 	}

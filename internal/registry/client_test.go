@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -156,5 +157,19 @@ func TestClientWithoutRegistry(t *testing.T) {
 	}
 	if err := NewClient("http://me:s3 cret@[::1").Check(t.Context()); err == nil || !strings.Contains(err.Error(), `"[::1" is none`) || strings.Contains(err.Error(), "s3") {
 		t.Errorf("Check = %v", err)
+	}
+}
+
+func TestClientOverTLS(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "[]") }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	if err := NewClient(s.URL, fast, WithHTTPClient(s.Client())).Check(t.Context()); err != nil {
+		t.Errorf("Check with the server's certificate: %v", err)
+	}
+	if err := NewClient(s.URL, fast).Check(t.Context()); !retry.IsFinal(err) || !strings.Contains(err.Error(), "a certificate that is not trusted") {
+		t.Errorf("Check of an unknown certificate: %v", err)
 	}
 }
