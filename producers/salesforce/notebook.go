@@ -116,7 +116,7 @@ func (b *noteBook) recall(ctx context.Context, r topic.Record) error {
 
 func entryOf(note *avro.Note, v change.Version) (noteEntry, error) {
 	bare := *note
-	bare.Change = change.Meta{}
+	bare.Change = change.Meta{Op: change.OpSnapshot} // a fixed one: only what the note says counts
 	body, err := bare.Append(nil)
 	return noteEntry{version: v, modified: note.ModifiedAt, kind: note.Kind, digest: sha256.Sum256(body)}, err
 }
