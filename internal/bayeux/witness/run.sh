@@ -26,6 +26,7 @@ fail() {
 witness() {
   local name=$1 ready='' i
   shift
+  : >"$work/$name.out"
   "$@" >"$work/$name.out" 2>"$work/$name.err" &
   local pid=$!
   pids+=("$pid")
