@@ -217,10 +217,11 @@ func (p *pipeline) settled(repeats bool) []string {
 	p.must(err)
 	wait, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
+	ended := p.ended
 	go func() {
 		select {
-		case err := <-p.ended:
-			p.ended <- err
+		case err := <-ended:
+			ended <- err
 			cancel(fmt.Errorf("the matcher has ended: %w", err))
 		case <-wait.Done():
 		}

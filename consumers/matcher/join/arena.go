@@ -8,7 +8,7 @@ import (
 // The arena hands out memory in granules. A blob's reference is the number of its first granule, so that 32 bits reach 64 GiB.
 const (
 	granule    = 16
-	chunkSize  = 1 << 20
+	chunkSize  = 1 << 18
 	perChunk   = chunkSize / granule
 	exactSizes = 64 // up to so many granules every size has its own free list, above eight per power of two
 )

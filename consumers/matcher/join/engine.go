@@ -46,6 +46,7 @@ type Engine struct {
 	groups    table[group]
 	families  table[family]
 	published table[publication]
+	digests   *digester
 	byRecord  index
 	byGroup   index
 	byFamily  index
@@ -76,7 +77,7 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{
 		readers: c.Readers, deletedPath: c.ERPDeletedField, grace: c.OrphanGrace, viewMax: c.ViewMaxBytes, frames: c.Frames,
-		seed: maphash.MakeSeed(), blobs: newArena(), lists: newLists(),
+		seed: maphash.MakeSeed(), blobs: newArena(), lists: newLists(), digests: newDigester(),
 	}
 	e.keyOrder, e.nameOrder = e.compareKeys, e.compareNames
 	return e

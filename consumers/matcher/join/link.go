@@ -150,7 +150,7 @@ func (e *Engine) Observe(t Topic, key, value []byte, v change.Version) {
 		e.stats.published(e, t, owner, 1)
 	}
 	p := e.published.at(*pub)
-	p.digest, p.rev = digestOf(value), max(p.rev, rev)
+	p.digest, p.rev = e.digests.of(value), max(p.rev, rev)
 	e.tell(t, owner)
 }
 

@@ -21,7 +21,7 @@ type lists struct {
 }
 
 const (
-	pageBits = 16
+	pageBits = 12
 	pageSize = 1 << pageBits
 )
 

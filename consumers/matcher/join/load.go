@@ -14,9 +14,11 @@ func (e *Engine) Load(s Store) (bool, error) {
 	}
 	d := decoder{b: head[1:]}
 	e.log.first, e.log.next, e.floor = uint32(d.uvarint()), uint32(d.uvarint()), uint32(d.uvarint())
+	key := d.take(uint64(len(e.digests.key)))
 	if d.bad {
 		return false, errDamaged
 	}
+	e.digests.use(key)
 	e.bulk = true
 	defer func() { e.bulk = false }()
 	err = s.Scan(blockPrefix, func(key, block []byte) error {

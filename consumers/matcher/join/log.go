@@ -74,6 +74,7 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 	head := binary.AppendUvarint([]byte{logFormat}, uint64(first))
 	head = binary.AppendUvarint(head, uint64(w.block))
 	head = binary.AppendUvarint(head, uint64(e.floor))
+	head = append(head, e.digests.key[:]...)
 	w.set = append(w.set, extra...)
 	w.set = append(w.set, Pair{logKey, head})
 	if err := s.Write(w.set, w.drop); err != nil {

@@ -1,10 +1,6 @@
 package join
 
-import (
-	"crypto/sha256"
-
-	"crosswalk/internal/change"
-)
+import "crosswalk/internal/change"
 
 // Topic names one of the three outputs.
 type Topic uint8
@@ -38,13 +34,6 @@ type publication struct {
 	rev    uint32
 	block  uint32 // the block of the log that holds it
 	near   bool   // it lists near misses
-}
-
-type digest [16]byte
-
-func digestOf(value []byte) digest {
-	sum := sha256.Sum256(value)
-	return digest(sum[:16])
 }
 
 // settler is one Settle under way.
@@ -124,7 +113,7 @@ func (e *Engine) outputKey(t Topic, owner uint32) []byte {
 // put publishes a value if it is not what is published already (R27).
 func (s *settler) put(t Topic, owner uint32, value []byte, near bool) error {
 	pub := s.publication(t, owner)
-	d := digestOf(value)
+	d := s.digests.of(value)
 	if *pub != 0 && s.published.at(*pub).digest == d {
 		s.setNear(*pub, near)
 		return nil

@@ -8,7 +8,7 @@ type table[T any] struct {
 }
 
 const (
-	tableBits = 12
+	tableBits = 10
 	tablePage = 1 << tableBits
 )
 
