@@ -19,7 +19,7 @@ func accountSchema() *change.Schema {
 		{Name: "Id"},
 		{Name: "Name", Label: `Account "Name"`},
 		{Name: "AnnualRevenue", Type: change.TypeDecimal, Precision: 18, Scale: 2},
-		{Name: "NumberOfEmployees", Type: change.TypeInt},
+		{Name: "NumberOfEmployees", Type: change.TypeInt, Precision: 8},
 		{Name: "IsActive__c", Type: change.TypeBool},
 		{Name: "Founded__c", Type: change.TypeDate},
 		{Name: "Opens__c", Type: change.TypeTime},

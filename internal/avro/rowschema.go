@@ -66,7 +66,7 @@ func writeRowField(b *strings.Builder, f change.Field, previous []*schema.Node) 
 		b.WriteString(`,"default":null`)
 	}
 	fmt.Fprintf(b, `,%s:%s`, quote(propType), quote(rowTypes[f.Type].name))
-	if f.Type == change.TypeDecimal {
+	if f.Precision != 0 || f.Scale != 0 {
 		fmt.Fprintf(b, `,%s:%d,%s:%d`, quote(propPrecision), f.Precision, quote(propScale), f.Scale)
 	}
 	if f.ReadOnly {
