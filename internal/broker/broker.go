@@ -231,6 +231,7 @@ const (
 	Produce        = int16(kmsg.Produce)
 	Fetch          = int16(kmsg.Fetch)
 	Heartbeat      = int16(kmsg.Heartbeat)
+	CreateTopics   = int16(kmsg.CreateTopics)
 	InitProducerID = int16(kmsg.InitProducerID)
 )
 
@@ -251,7 +252,7 @@ func (b *Broker) Fail(f Fault) (remove func()) {
 	return handle.Remove
 }
 
-// MoveLeaders gives each partition another of the brokers as its leader.
+// MoveLeaders gives each partition a leader by chance.
 func (b *Broker) MoveLeaders() { b.cluster.ShufflePartitionLeaders() }
 
 // Compact removes what a compacted topic does not have to keep, now.

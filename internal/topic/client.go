@@ -106,16 +106,19 @@ func Dial(ctx context.Context, config Config) (*Client, error) {
 }
 
 func explainDial(config Config, err error) error {
-	where := strings.Join(config.Brokers, ", ")
-	var refused *net.OpError
+	where, login := strings.Join(config.Brokers, ", "), ""
+	if config.SASL.Mechanism != "" {
+		login = fmt.Sprintf(" and the login as %q (kafka.sasl)", config.SASL.User)
+	}
+	var network *net.OpError
 	switch {
 	case errors.Is(err, kafka.SASLAuthenticationFailed), errors.Is(err, kafka.UnsupportedSASLMechanism),
 		errors.Is(err, kafka.IllegalSASLState):
 		return fmt.Errorf("connect to Kafka at %s: the login as %q was refused; check kafka.sasl: %w", where, config.SASL.User, err)
-	case errors.As(err, &refused):
+	case errors.As(err, &network) && network.Op == "dial":
 		return fmt.Errorf("connect to Kafka at %s: no broker answers; check kafka.brokers and that the broker runs: %w", where, err)
 	}
-	return fmt.Errorf("connect to Kafka at %s: no usable answer; check kafka.brokers, kafka.tls and kafka.sasl: %w", where, err)
+	return fmt.Errorf("connect to Kafka at %s: no usable answer; check kafka.brokers, kafka.tls%s: %w", where, login, err)
 }
 
 // Close ends the connections. Writers, readers and tasks of the client must have ended before.

@@ -28,6 +28,7 @@ func TestPromises(t *testing.T) {
 			defer cancel()
 			env := &topictest.Env{
 				Config: topic.Config{Brokers: []string{b.Addr()}}, Session: 2 * time.Second, Seed: 1, Logf: t.Logf,
+				Disturb: func(context.Context, int) error { b.MoveLeaders(); return nil },
 			}
 			if err := c.Run(ctx, env); err != nil {
 				t.Fatal(err)

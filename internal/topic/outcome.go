@@ -132,7 +132,7 @@ func (w *Writer) finish(b *batch) {
 			close(f.done)
 		}
 	}
-	if !b.shared && len(w.free) < 2*len(w.parts) {
+	if !b.shared && len(w.free) < w.config.MaxBuffered/w.config.MaxBatchBytes+4 {
 		clear(b.records)
 		*b = batch{encoding: b.encoding, records: b.records[:0]}
 		w.free = append(w.free, b)

@@ -33,6 +33,7 @@ func Cases() []Case {
 		{"lost replies write nothing twice and lose nothing", lostReplies},
 		{"a former owner is refused", fencing},
 		{"owners take over again and again under faults", history},
+		{"leaders move while records flow", leaderMoves},
 		{"a renewed writer goes on", renewal},
 		{"records of aborted transactions are not seen", transactions},
 		{"a topic that was made anew is another one", recreation},
@@ -46,6 +47,7 @@ type Env struct {
 	Config  topic.Config
 	Session time.Duration // the shortest that the broker allows
 	Seed    uint64
+	Disturb func(ctx context.Context, i int) error // makes leaders move or brokers die and come back; nil: cannot
 	Logf    func(format string, args ...any)
 
 	names atomic.Int64

@@ -321,6 +321,79 @@ func (h *succession) end() (err error) {
 	return err
 }
 
+// leaderMoves writes and reads at the same time while the cluster is disturbed.
+func leaderMoves(ctx context.Context, e *Env) (err error) {
+	if e.Disturb == nil {
+		e.Logf("nothing here can disturb the cluster")
+		return nil
+	}
+	c, err := e.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	name, err := e.compacted(ctx, c, "moves", 6)
+	if err != nil {
+		return err
+	}
+	w, err := c.NewWriter(ctx, topic.WriterConfig{Task: name, Topics: []string{name}, MaxBatchBytes: 20_000, MaxBuffered: 200_000})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	live, err := c.NewReader(topic.ReaderConfig{Topics: []string{name}, MaxBytes: 100_000, MaxWait: 100 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, live.Close()) }()
+	x := newWitness("only", name, w)
+	turn, calm := make(chan struct{}), make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < 5 && err == nil; i++ {
+			<-turn
+			err = e.Disturb(ctx, i)
+		}
+		calm <- err
+	}()
+	for round, waiting := 0, true; waiting; round++ {
+		for range 50 {
+			if err := x.send(ctx); err != nil {
+				return err
+			}
+		}
+		if err := w.Flush(ctx); err != nil {
+			return err
+		}
+		select {
+		case turn <- struct{}{}:
+		case err := <-calm:
+			if err != nil {
+				return err
+			}
+			waiting = round < 20
+			calm <- nil
+		default:
+		}
+	}
+	var seen []topic.Record
+	for len(seen) < x.sent {
+		f, err := live.Poll(ctx)
+		if err != nil {
+			return fmt.Errorf("%d of %d read: %w", len(seen), x.sent, err)
+		}
+		for _, r := range f.Records {
+			seen = append(seen, keep(r))
+		}
+	}
+	log, _, err := readAll(ctx, c, name)
+	if err != nil {
+		return err
+	}
+	e.Logf("%d records written meanwhile", len(log))
+	return errors.Join(x.check(log), x.check(seen))
+}
+
 func renewal(ctx context.Context, e *Env) (err error) {
 	c, err := e.dial(ctx)
 	if err != nil {
