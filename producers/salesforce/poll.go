@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"crosswalk/internal/avro"
@@ -140,13 +141,21 @@ func (n *notes) readAll(ctx context.Context, o noteObject, now time.Time) (*avro
 	return &avro.Poll{CoveredUntil: &at, DeletedCoveredUntil: &at}, nil
 }
 
-// readListed asks Salesforce which notes were changed and which deleted.
+// readListed reads what was changed and deleted since the cursor. A query sees it at once, the recycle bin included;
+// Salesforce's own lists, which know whole minutes only, add what the query cannot see (what was purged) and say how
+// far everything is covered.
 func (n *notes) readListed(ctx context.Context, o noteObject, cursor *avro.Poll, now time.Time) (*avro.Poll, error) {
-	updated, err := n.cfg.Client.Updated(ctx, o.name, time.UnixMilli(*cursor.CoveredUntil).Add(-noteOverlap), now)
+	from := time.UnixMilli(*cursor.CoveredUntil).Add(-noteOverlap)
+	seen := map[string]bool{}
+	if err := n.query(ctx, o, o.soql(since(from)), change.OpUpdate, seen); err != nil {
+		return nil, err
+	}
+	updated, err := n.cfg.Client.Updated(ctx, o.name, from, now)
 	if err != nil {
 		return nil, err
 	}
-	err = n.cfg.Client.Retrieve(ctx, o.name, o.fields, updated.IDs, func(id string, record json.RawMessage) error {
+	unseen := slices.DeleteFunc(updated.IDs, func(id string) bool { return seen[id] })
+	err = n.cfg.Client.Retrieve(ctx, o.name, o.fields, unseen, func(id string, record json.RawMessage) error {
 		if record == nil {
 			return n.book.remove(ctx, n, id)
 		}
@@ -196,12 +205,16 @@ func (n *notes) readModified(ctx context.Context, o noteObject, cursor *avro.Pol
 		return n.readAll(ctx, o, now)
 	}
 	from := time.UnixMilli(*cursor.CoveredUntil).Add(-noteOverlap)
-	where := " WHERE SystemModstamp >= " + from.UTC().Format("2006-01-02T15:04:05Z")
-	if err := n.query(ctx, o, o.soql(where), change.OpUpdate, nil); err != nil {
+	if err := n.query(ctx, o, o.soql(since(from)), change.OpUpdate, nil); err != nil {
 		return nil, err
 	}
 	at := now.Add(-safetyLag).UnixMilli()
 	return &avro.Poll{CoveredUntil: &at, DeletedCoveredUntil: cursor.DeletedCoveredUntil}, nil
+}
+
+// since is the condition for what was saved from an instant on.
+func since(from time.Time) string {
+	return " WHERE SystemModstamp >= " + from.UTC().Format("2006-01-02T15:04:05Z")
 }
 
 // query publishes what a query brings. Archived tasks are only in queryAll, together with deleted ones.
@@ -231,9 +244,13 @@ func (n *notes) takePage(ctx context.Context, o noteObject, records []json.RawMe
 			}
 			continue
 		}
-		if !row.IsDeleted {
-			batch, rows = append(batch, note), append(rows, row)
+		if row.IsDeleted {
+			if err := n.book.remove(ctx, n, row.ID); err != nil {
+				return err
+			}
+			continue
 		}
+		batch, rows = append(batch, note), append(rows, row)
 	}
 	if !o.listed {
 		if err := n.content(ctx, batch, rows); err != nil {
