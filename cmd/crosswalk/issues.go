@@ -143,7 +143,7 @@ func counterpartAdvice(u customer.Unmatched) string {
 	for i, c := range n.Classes {
 		classes[i] = strings.ToLower(strings.ReplaceAll(string(c), "_", " "))
 	}
-	advice := fmt.Sprintf("nearly: %s %s has %q, other in %s; make both equal", other, printable(n.ID), printable(n.Identifier), strings.Join(classes, ", "))
+	advice := fmt.Sprintf("nearly: %s %s has %q, which differs in %s; make both equal", other, printable(n.ID), printable(n.Identifier), strings.Join(classes, ", "))
 	if more := len(u.NearMisses) - 1; more > 0 {
 		advice += fmt.Sprintf(" (and %d more alike)", more)
 	}

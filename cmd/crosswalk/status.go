@@ -63,15 +63,24 @@ func printTree(out io.Writer, indent string, tree map[string]any) {
 			fmt.Fprintf(out, "%s%s\n", indent, words(k))
 			printTree(out, indent+"  ", v)
 		case []any:
-			for _, item := range v {
-				if group, ok := item.(map[string]any); ok {
-					fmt.Fprintf(out, "%s%s\n", indent, words(k))
-					printTree(out, indent+"  ", group)
-					continue
-				}
-				fmt.Fprintf(out, "%s%s: %s\n", indent, words(k), printable(fmt.Sprint(item)))
-			}
+			printList(out, indent, words(k), v)
 		}
+	}
+}
+
+// printList shows groups one below the other and plain values in one line.
+func printList(out io.Writer, indent, name string, list []any) {
+	var plain []string
+	for _, item := range list {
+		if group, ok := item.(map[string]any); ok {
+			fmt.Fprintf(out, "%s%s\n", indent, name)
+			printTree(out, indent+"  ", group)
+			continue
+		}
+		plain = append(plain, printable(fmt.Sprint(item)))
+	}
+	if len(plain) > 0 {
+		fmt.Fprintf(out, "%s%s: %s\n", indent, name, strings.Join(plain, ", "))
 	}
 }
 
