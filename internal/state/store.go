@@ -16,7 +16,6 @@ package state
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -137,10 +136,11 @@ func (s *Store) usable() error {
 	if s.closed.Load() {
 		return ErrClosed
 	}
-	if f := s.failure.Load(); f != nil {
-		return f
+	f := s.failure.Load()
+	if f == nil {
+		return nil // not a nil *failure
 	}
-	return nil
+	return f
 }
 
 // Get returns a copy of the value under key, and whether there is one.
@@ -155,14 +155,8 @@ func (s *Store) Get(key []byte) (value []byte, ok bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("read state in %s: %w", s.dir, err)
 	}
-	return append([]byte{}, found...), true, release(closer)
-}
-
-func release(c io.Closer) error {
-	if err := c.Close(); err != nil {
-		return fmt.Errorf("release value: %w", err)
-	}
-	return nil
+	value = append([]byte{}, found...)
+	return value, true, closer.Close()
 }
 
 // Scan calls fn for each key that begins with prefix, in ascending order of bytes, as the store was when Scan began.

@@ -8,7 +8,8 @@ import (
 	"slices"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/createtopics"
+	"github.com/segmentio/kafka-go/protocol/listoffsets"
 )
 
 // Spec describes a topic to be made.
@@ -83,7 +84,7 @@ func (c *Client) create(ctx context.Context, specs []Spec) error {
 	c.layout.mu.Lock()
 	controller := c.layout.controller
 	c.layout.mu.Unlock()
-	d, err := c.ask(ctx, controller, protocol.CreateTopics, 4, body)
+	d, err := c.ask(ctx, controller, &createtopics.Request{}, 4, body)
 	if err != nil {
 		return fmt.Errorf("create topics: %w", err)
 	}
@@ -175,7 +176,7 @@ func (c *Client) listOffsets(ctx context.Context, leader int32, parts map[string
 				body = appendInt64(appendInt32(appendInt32(body, p), -1), which)
 			}
 		}
-		d, err := c.ask(ctx, leader, protocol.ListOffsets, 5, body)
+		d, err := c.ask(ctx, leader, &listoffsets.Request{}, 5, body)
 		if err != nil {
 			return err
 		}

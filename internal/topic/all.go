@@ -9,7 +9,8 @@ import (
 )
 
 // ReadAll yields every record that the topics hold at the time of the call, barriers left out, each partition in its order,
-// and returns the position behind the last. The record's memory is valid until fn returns.
+// and returns the position behind them: a reader that begins there yields all that comes later. The record's memory is
+// valid until fn returns.
 func (c *Client) ReadAll(ctx context.Context, topics []string, fn func(Record) error) (Position, error) {
 	ends, err := c.Offsets(ctx, topics...)
 	if err != nil {
@@ -27,14 +28,20 @@ func (c *Client) ReadAll(ctx context.Context, topics []string, fn func(Record) e
 		}
 		for _, record := range f.Records {
 			if record.Offset >= ends[record.Topic][record.Partition].End {
-				continue // came while the rest was read
+				continue // came while the rest was read, and is yielded to who reads on
 			}
 			if err := fn(record); err != nil {
 				return nil, fmt.Errorf("take record %d of %s partition %d: %w", record.Offset, record.Topic, record.Partition, err)
 			}
 		}
 	}
-	return f.Next, nil
+	next := make(Position, len(ends))
+	for topic, ranges := range ends {
+		for _, r := range ranges {
+			next[topic] = append(next[topic], r.End)
+		}
+	}
+	return next, nil
 }
 
 // Exists reports whether the cluster has the topic.

@@ -128,9 +128,9 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// ask sends body to the broker node (any when negative) and returns the answer behind its header.
-func (c *Client) ask(ctx context.Context, node int32, key protocol.ApiKey, version int16, body []byte) (*decoder, error) {
-	b := &toBroker{node: node, exchange: exchange{key: key, version: version, body: [][]byte{body}, max: 64 << 20}}
+// ask sends a request of that kind with our body to the broker node (any when negative) and returns the answer behind its header.
+func (c *Client) ask(ctx context.Context, node int32, kind protocol.Message, version int16, body []byte) (*decoder, error) {
+	b := &toBroker{node: node, exchange: exchange{Message: kind, version: version, body: [][]byte{body}, max: 64 << 20}}
 	if err := c.send(ctx, &b.exchange, b); err != nil {
 		return nil, err
 	}
@@ -156,13 +156,6 @@ func transient(err error) bool {
 		return code.Temporary() || code == kafka.BrokerNotAvailable || code == kafka.ConcurrentTransactions
 	}
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errShort) && !errors.Is(err, errPermanent)
-}
-
-func kafkaError(code int16) error {
-	if code == 0 {
-		return nil
-	}
-	return kafka.Error(code)
 }
 
 // backoff waits between tries: 20 ms, doubled up to 1 s.

@@ -179,6 +179,49 @@ func TestOffsetsOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// TestReadAllEndsWhereItBegan: what comes while a topic is read is neither yielded nor lost.
+func TestReadAllEndsWhereItBegan(t *testing.T) {
+	t.Parallel()
+	x := setup(t)
+	w := x.writer(x.ctx, t)
+	write := func(key string) {
+		if err := w.Write(x.ctx, Record{Topic: x.topic, Key: []byte(key)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a")
+	write("b")
+	var got []string
+	next, err := x.client.ReadAll(x.ctx, []string{x.topic}, func(r Record) error {
+		got = append(got, string(r.Key))
+		if len(got) == 1 {
+			write("c")
+		}
+		return nil
+	})
+	if err != nil || fmt.Sprint(got) != "[a b]" || fmt.Sprint(next) != "map[t:[3]]" {
+		t.Errorf("ReadAll = %v, %v after %v", next, err, got)
+	}
+	r, err := x.client.NewReader(ReaderConfig{Topics: []string{x.topic}, From: next})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	f, err := r.Poll(x.ctx)
+	if err != nil || len(f.Records) != 1 || string(f.Records[0].Key) != "c" {
+		t.Errorf("read on: %v, %v", f.Records, err)
+	}
+	stop := errors.New("stop")
+	if _, err := x.client.ReadAll(x.ctx, []string{x.topic}, func(Record) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("ReadAll = %v, want the error of fn", err)
+	}
+	for topic, want := range map[string]bool{x.topic: true, "absent": false} {
+		if got, err := x.client.Exists(x.ctx, topic); got != want || err != nil {
+			t.Errorf("Exists(%s) = %v, %v", topic, got, err)
+		}
+	}
+}
+
 func TestEnsureKeepsWhatExists(t *testing.T) {
 	t.Parallel()
 	x := setup(t)

@@ -2,15 +2,13 @@ package topic
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/produce"
 )
 
 // maxRequestBytes bounds one produce request, which carries at most one batch of each partition of a broker.
@@ -21,6 +19,9 @@ const replicaTimeout = requestTimeout * 2 / 3
 
 // leasePoll is how soon a writer whose lease is too old looks again.
 const leasePoll = 20 * time.Millisecond
+
+// idleAfter is how long after its last request a writer gives its memory back.
+const idleAfter = 5 * time.Second
 
 // run sends what is ready, one request at a time to each broker, until the writer is at its end.
 func (w *Writer) run() {
@@ -64,6 +65,9 @@ func (w *Writer) collect(now time.Time) (requests []*request, next time.Duration
 	if w.failed != nil || w.renew(now) {
 		return nil, next
 	}
+	if now.Sub(w.sentAt) > idleAfter {
+		w.free = nil // a writer at rest keeps no memory
+	}
 	byNode, size := map[int32]*request{}, map[int32]int{}
 	for i := range w.parts {
 		p := w.parts[(w.turn+i)%len(w.parts)]
@@ -96,7 +100,7 @@ func (w *Writer) collect(now time.Time) (requests []*request, next time.Duration
 	}
 	w.turn++
 	for node, r := range byNode {
-		w.busy[node] = true
+		w.busy[node], w.sentAt = true, now
 		for _, it := range r.items {
 			it.flying, it.batch.closed = true, true
 		}
@@ -195,7 +199,7 @@ func finished(done <-chan struct{}) bool {
 
 // encode seals the batches that are sent for the first time and builds the request around them.
 func (w *Writer) encode(r *request) (*toBroker, error) {
-	m := &toBroker{node: r.node, exchange: exchange{key: protocol.Produce, version: 8, max: 16 << 20}}
+	m := &toBroker{node: r.node, exchange: exchange{Message: &produce.Request{}, version: 8, max: 16 << 20}}
 	head := appendInt16(appendNullString(nil), -1) // no transaction; all in-sync replicas
 	head = appendInt32(head, int32(replicaTimeout.Milliseconds()))
 	head = appendInt32(head, int32(countTopics(r.items)))
@@ -282,71 +286,4 @@ func (w *Writer) again(it item) {
 	if it.batch.tries == 3 && w.failed == nil {
 		w.client.config.Logger.Warn("records wait because the broker does not take them", "topic", it.topic, "partition", it.id)
 	}
-}
-
-// renew keeps the coordinator from forgetting the task when its time has come and nothing is on its way. It reports
-// whether sending has to wait for it. w.mu is held.
-func (w *Writer) renew(now time.Time) bool {
-	if w.renewing {
-		return true
-	}
-	if now.Before(w.renewAt) {
-		return false
-	}
-	for _, p := range w.parts {
-		// A batch that was sent belongs to the old epoch and must be settled under it.
-		if p.flying || (len(p.queue) > 0 && p.queue[0].out != nil) {
-			return false
-		}
-	}
-	w.renewing = true
-	w.sending.Add(1)
-	go w.renewNow(w.pid, w.epoch)
-	return true
-}
-
-func (w *Writer) renewNow(pid int64, epoch int16) {
-	defer w.sending.Done()
-	defer w.nudge()
-	newPID, newEpoch, err := w.client.initProducer(w.life, w.config.Task, pid, epoch)
-	if err != nil && w.life.Err() == nil {
-		w.fail(fmt.Errorf("renew the writer of task %s: %w", w.config.Task, err))
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.pid, w.epoch, w.renewing = newPID, newEpoch, false
-	w.renewAt = time.Now().Add(w.config.Renew)
-	for _, p := range w.parts {
-		p.next = 0
-	}
-}
-
-// initProducer gets a producer id and epoch for a task. With the current ones it raises the epoch only if they still
-// are the current ones; with -1 it does so whoever has them.
-func (c *Client) initProducer(ctx context.Context, task string, pid int64, epoch int16) (int64, int16, error) {
-	client := kafka.Client{Addr: c.addr, Transport: c.transport, Timeout: requestTimeout}
-	var session *kafka.ProducerSession
-	err := retry(ctx, func() error {
-		response, err := client.InitProducerID(ctx, &kafka.InitProducerIDRequest{
-			TransactionalID: task, TransactionTimeoutMs: 60_000, ProducerID: int(pid), ProducerEpoch: int(epoch),
-		})
-		if err != nil {
-			return err
-		}
-		session = response.Producer
-		return response.Error
-	})
-	switch {
-	case errors.Is(err, kafka.InvalidProducerEpoch), errors.Is(err, kafka.ProducerFenced):
-		err = fmt.Errorf("get producer id: %w: %w", ErrFenced, err)
-	case errors.Is(err, kafka.TransactionalIDAuthorizationFailed):
-		err = fmt.Errorf("get producer id: this user may not write as transactional id %s; grant WRITE and DESCRIBE on it: %w", task, err)
-	case err != nil:
-		err = fmt.Errorf("get producer id: %w", err)
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	return int64(session.ProducerID), int16(session.ProducerEpoch), nil
 }

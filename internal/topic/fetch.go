@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
 // fetched is the answer to a fetch, decoded; its memory belongs to a loop and is used again.
@@ -134,7 +134,7 @@ func (r *Reader) release(spots []*spot) {
 // fetch asks for what follows the spots and decodes the answer into f.
 func (r *Reader) fetch(node int32, spots []*spot, f *fetched) error {
 	b := &toBroker{node: node, exchange: exchange{
-		key: protocol.Fetch, version: 11, body: [][]byte{r.encodeFetch(spots)}, reply: f.answer,
+		Message: &fetch.Request{}, version: 11, body: [][]byte{r.encodeFetch(spots)}, reply: f.answer,
 		max: r.config.MaxBytes + most/4,
 	}}
 	if err := r.client.send(r.life, &b.exchange, b); err != nil {

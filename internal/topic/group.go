@@ -8,6 +8,10 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/heartbeat"
+	"github.com/segmentio/kafka-go/protocol/joingroup"
+	"github.com/segmentio/kafka-go/protocol/leavegroup"
+	"github.com/segmentio/kafka-go/protocol/syncgroup"
 )
 
 // protocolName is how tasks are assigned; members that know another way cannot join the same group.
@@ -23,10 +27,10 @@ type membership struct {
 }
 
 // ask sends a request to the coordinator of the group.
-func (m *membership) ask(ctx context.Context, key protocol.ApiKey, version int16, body []byte, patience time.Duration) (*decoder, error) {
+func (m *membership) ask(ctx context.Context, kind protocol.Message, version int16, body []byte, patience time.Duration) (*decoder, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	g := &toGroup{group: m.group, exchange: exchange{key: key, version: version, body: [][]byte{body}, max: 16 << 20}}
+	g := &toGroup{group: m.group, exchange: exchange{Message: kind, version: version, body: [][]byte{body}, max: 16 << 20}}
 	if err := m.client.send(ctx, &g.exchange, g); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,7 @@ func (m *membership) enter(ctx context.Context, metadata []byte) (leader string,
 	body = appendNullString(appendString(body, m.id))
 	body = appendInt32(appendString(body, "crosswalk"), 1)
 	body = appendBytes(appendString(body, protocolName), metadata)
-	d, err := m.ask(ctx, protocol.JoinGroup, 5, body, m.session+requestTimeout)
+	d, err := m.ask(ctx, &joingroup.Request{}, 5, body, m.session+requestTimeout)
 	if err != nil {
 		return "", nil, err
 	}
@@ -99,7 +103,7 @@ func (m *membership) sync(ctx context.Context, plan map[string][]string) (tasks 
 		}
 		body = appendBytes(appendString(body, id), assignment)
 	}
-	d, err := m.ask(ctx, protocol.SyncGroup, 3, body, m.session+requestTimeout)
+	d, err := m.ask(ctx, &syncgroup.Request{}, 3, body, m.session+requestTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func (m *membership) sync(ctx context.Context, plan map[string][]string) (tasks 
 func (m *membership) heartbeat(ctx context.Context) error {
 	body := appendInt32(appendString(nil, m.group), m.generation)
 	body = appendNullString(appendString(body, m.id))
-	d, err := m.ask(ctx, protocol.Heartbeat, 3, body, m.session/3)
+	d, err := m.ask(ctx, &heartbeat.Request{}, 3, body, m.session/3)
 	if err != nil {
 		return err
 	}
@@ -130,6 +134,6 @@ func (m *membership) heartbeat(ctx context.Context) error {
 
 // leave tells the coordinator that the member is gone, so that the others need not wait for that.
 func (m *membership) leave(ctx context.Context) error {
-	_, err := m.ask(ctx, protocol.LeaveGroup, 2, appendString(appendString(nil, m.group), m.id), m.session/3)
+	_, err := m.ask(ctx, &leavegroup.Request{}, 2, appendString(appendString(nil, m.group), m.id), m.session/3)
 	return err
 }

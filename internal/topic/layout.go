@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -78,7 +78,7 @@ func (l *layout) ask(ctx context.Context, topics []string) error {
 	}
 	body = append(body, 0, 0, 0, 0) // do not create, no authorizations, no tags
 	b := &toBroker{node: -1, exchange: exchange{
-		key: protocol.Metadata, version: 10, flexible: true, body: [][]byte{body}, max: 64 << 20,
+		Message: &metadata.Request{}, version: 10, flexible: true, body: [][]byte{body}, max: 64 << 20,
 	}}
 	if err := l.client.send(ctx, &b.exchange, b); err != nil {
 		return fmt.Errorf("look up topics: %w", err)

@@ -241,16 +241,21 @@ func (r *Reader) Poll(ctx context.Context) (Fetch, error) {
 		case <-idle.C:
 			return Fetch{Next: r.next.clone(), End: r.end.clone()}, nil
 		case <-r.life.Done():
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if r.failed != nil {
-				return Fetch{}, r.failed
-			}
-			return Fetch{}, ErrClosed
+			return Fetch{}, r.reason()
 		case <-ctx.Done():
 			return Fetch{}, fmt.Errorf("read topics: %w", ctx.Err())
 		}
 	}
+}
+
+// reason returns why the reader has ended.
+func (r *Reader) reason() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed != nil {
+		return r.failed
+	}
+	return ErrClosed
 }
 
 // take moves the position over what was fetched and reports whether it moved or an end did.

@@ -14,7 +14,8 @@ import (
 // connection (address, TLS, SASL, reuse) and hands it over through its RawExchanger interface, so that batches go out
 // and come in without being copied into its own structures.
 type exchange struct {
-	key      protocol.ApiKey
+	protocol.Message // any request of that kind: only for its number in the protocol
+
 	version  int16
 	flexible bool   // the request has the header with tags
 	clientID string // what the broker logs
@@ -27,9 +28,6 @@ type exchange struct {
 
 // correlation is sent with each request. A connection carries one request at a time, so it needs no counting.
 const correlation = 1
-
-// ApiKey implements protocol.Message.
-func (e *exchange) ApiKey() protocol.ApiKey { return e.key }
 
 // Required implements protocol.RawExchanger: always.
 func (e *exchange) Required(map[protocol.ApiKey]int16) bool { return true }
@@ -45,7 +43,7 @@ func (e *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 
 func (e *exchange) write(w io.Writer) error {
 	header := make([]byte, 4, 64)
-	header = binary.BigEndian.AppendUint16(header, uint16(e.key))
+	header = binary.BigEndian.AppendUint16(header, uint16(e.ApiKey()))
 	header = binary.BigEndian.AppendUint16(header, uint16(e.version))
 	header = binary.BigEndian.AppendUint32(header, correlation)
 	header = appendString(header, e.clientID)

@@ -1,0 +1,77 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// renew keeps the coordinator from forgetting the task when its time has come and nothing is on its way. It reports
+// whether sending has to wait for it. w.mu is held.
+func (w *Writer) renew(now time.Time) bool {
+	if w.renewing {
+		return true
+	}
+	if now.Before(w.renewAt) {
+		return false
+	}
+	for _, p := range w.parts {
+		// A batch that was sent belongs to the old epoch and must be settled under it.
+		if p.flying || (len(p.queue) > 0 && p.queue[0].out != nil) {
+			return false
+		}
+	}
+	w.renewing = true
+	w.sending.Add(1)
+	go w.renewNow(w.pid, w.epoch)
+	return true
+}
+
+func (w *Writer) renewNow(pid int64, epoch int16) {
+	defer w.sending.Done()
+	defer w.nudge()
+	newPID, newEpoch, err := w.client.initProducer(w.life, w.config.Task, pid, epoch)
+	if err != nil && w.life.Err() == nil {
+		w.fail(fmt.Errorf("renew the writer of task %s: %w", w.config.Task, err))
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pid, w.epoch, w.renewing = newPID, newEpoch, false
+	w.renewAt = time.Now().Add(w.config.Renew)
+	for _, p := range w.parts {
+		p.next = 0
+	}
+}
+
+// initProducer gets a producer id and epoch for a task. With the current ones it raises the epoch only if they still
+// are the current ones; with -1 it does so whoever has them.
+func (c *Client) initProducer(ctx context.Context, task string, pid int64, epoch int16) (int64, int16, error) {
+	client := kafka.Client{Addr: c.addr, Transport: c.transport, Timeout: requestTimeout}
+	var session *kafka.ProducerSession
+	err := retry(ctx, func() error {
+		response, err := client.InitProducerID(ctx, &kafka.InitProducerIDRequest{
+			TransactionalID: task, TransactionTimeoutMs: 60_000, ProducerID: int(pid), ProducerEpoch: int(epoch),
+		})
+		if err != nil {
+			return err
+		}
+		session = response.Producer
+		return response.Error
+	})
+	switch {
+	case errors.Is(err, kafka.InvalidProducerEpoch), errors.Is(err, kafka.ProducerFenced):
+		err = fmt.Errorf("get producer id: %w: %w", ErrFenced, err)
+	case errors.Is(err, kafka.TransactionalIDAuthorizationFailed):
+		err = fmt.Errorf("get producer id: this user may not write as transactional id %s; grant WRITE and DESCRIBE on it: %w", task, err)
+	case err != nil:
+		err = fmt.Errorf("get producer id: %w", err)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return int64(session.ProducerID), int16(session.ProducerEpoch), nil
+}
