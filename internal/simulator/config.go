@@ -23,7 +23,7 @@ type Config struct {
 	TLS bool
 	// InstanceURL and LoginURL are what the outside calls the org when it stands behind a proxy; "" means as asked.
 	InstanceURL, LoginURL string
-	// KeyDir is where Run writes the private key of the JWT bearer flow; "" writes none.
+	// KeyDir is where Run keeps a file with the private key of the JWT bearer flow while it runs; "" keeps none.
 	KeyDir string
 	// Org is the data.
 	Org org.Config

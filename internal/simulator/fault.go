@@ -32,12 +32,12 @@ type Rule struct {
 	Fault
 	Kind   string  `json:"kind"`   // one of Kinds, instead of a Fault of one's own
 	Method string  `json:"method"` // "" is any
-	Path   string  `json:"path"`   // pattern with * and **-like prefixes: see matches; "" is any
+	Path   string  `json:"path"`   // segments as path.Match has them; a last /* matches deeper paths too; "" is any
 	After  int     `json:"after"`  // so many matching requests pass first
 	Count  int     `json:"count"`  // strikes so often; 0 means once, -1 always
 	Odds   float64 `json:"odds"`   // strikes with this probability; 0 means always
-	// Channel makes it a fault of a Bayeux message on this channel ("*" is any): Error, Reason and Reconnect are its
-	// answer, Forget and Disconnect what happens to the session.
+	// Channel makes it a fault of a Bayeux message on this channel ("*" is any): Kind is one of cometd.Kinds then; or
+	// Error, Reason and Reconnect are its answer, Forget and Disconnect what happens to the session.
 	Channel    string `json:"channel"`
 	Error      string `json:"error"`
 	Reason     string `json:"failure_reason"`
@@ -52,22 +52,21 @@ type Rule struct {
 
 // Kinds are ready-made faults, by name (facts 2.2, 9).
 var Kinds = map[string]Fault{
-	"unavailable":  {Status: 503, Code: "SERVER_UNAVAILABLE", Message: "Server is too busy. Please try again later."},
-	"html":         {Status: 502, ContentType: "text/html", Body: "<html><head><title>502 Bad Gateway</title></head><body>The proxy could not reach the instance.</body></html>"},
-	"internal":     {Status: 500, Code: "UNKNOWN_EXCEPTION", Message: "An unexpected error occurred. Please include this ErrorId if you contact support: 1234567890-12345 (-123456789)"},
-	"session":      {Status: 401, Code: "INVALID_SESSION_ID", Message: "Session expired or invalid"},
-	"limit":        {Status: 403, Code: "REQUEST_LIMIT_EXCEEDED", Message: "TotalRequests Limit exceeded."},
-	"concurrent":   {Status: 403, Code: "REQUEST_LIMIT_EXCEEDED", Message: "ConcurrentPerOrgLongTxn Limit exceeded."},
-	"timeout":      {Status: 400, Code: "QUERY_TIMEOUT", Message: "Your query request was running for too long."},
-	"moved":        {Status: 420, ContentType: "text/html", Body: "<html><body>Salesforce Edge has no routing information for this host.</body></html>"},
-	"too_many":     {Status: 429, ContentType: "text/plain", Body: "Too Many Requests", Header: map[string]string{"Retry-After": "1"}},
-	"disabled":     {Status: 503, Code: "API_CURRENTLY_DISABLED", Message: "API is disabled for this User"},
-	"locked":       {Status: 400, Code: "UNABLE_TO_LOCK_ROW", Message: "unable to obtain exclusive access to this record or 1 records"},
-	"cursor":       {Status: 400, Code: "INVALID_QUERY_LOCATOR", Message: "invalid query locator"},
-	"drop":         {Drop: true},
-	"cut":          {Truncate: 100},
-	"slow":         {Delay: Duration(2 * time.Second)},
-	"token_broken": {Status: 500, ContentType: "text/html", Body: "<html><body>Internal Server Error</body></html>"},
+	"unavailable": {Status: 503, Code: "SERVER_UNAVAILABLE", Message: "Server is too busy. Please try again later."},
+	"html":        {Status: 502, ContentType: "text/html", Body: "<html><head><title>502 Bad Gateway</title></head><body>The proxy could not reach the instance.</body></html>"},
+	"internal":    {Status: 500, Code: "UNKNOWN_EXCEPTION", Message: "An unexpected error occurred. Please include this ErrorId if you contact support: 1234567890-12345 (-123456789)"},
+	"session":     {Status: 401, Code: "INVALID_SESSION_ID", Message: "Session expired or invalid"},
+	"limit":       {Status: 403, Code: "REQUEST_LIMIT_EXCEEDED", Message: "TotalRequests Limit exceeded."},
+	"concurrent":  {Status: 403, Code: "REQUEST_LIMIT_EXCEEDED", Message: "ConcurrentPerOrgLongTxn Limit exceeded."},
+	"timeout":     {Status: 400, Code: "QUERY_TIMEOUT", Message: "Your query request was running for too long."},
+	"moved":       {Status: 420, ContentType: "text/html", Body: "<html><body>Salesforce Edge has no routing information for this host.</body></html>"},
+	"too_many":    {Status: 429, ContentType: "text/plain", Body: "Too Many Requests", Header: map[string]string{"Retry-After": "1"}},
+	"disabled":    {Status: 503, Code: "API_CURRENTLY_DISABLED", Message: "API is disabled for this User"},
+	"locked":      {Status: 400, Code: "UNABLE_TO_LOCK_ROW", Message: "unable to obtain exclusive access to this record or 1 records"},
+	"cursor":      {Status: 400, Code: "INVALID_QUERY_LOCATOR", Message: "invalid query locator"},
+	"drop":        {Drop: true},
+	"cut":         {Truncate: 100},
+	"slow":        {Delay: Duration(2 * time.Second)},
 }
 
 // Schedule injects faults at random but repeatably: request number n of the seed meets the same fault in every run.
@@ -92,7 +91,10 @@ type faults struct {
 
 // Inject adds a fault. It returns false when the rule names a kind that does not exist.
 func (s *Simulator) Inject(r Rule) bool {
-	if r.Kind != "" {
+	if _, ok := cometd.Kinds[r.Kind]; r.Kind != "" && r.Channel != "" && !ok {
+		return false
+	}
+	if r.Kind != "" && r.Channel == "" {
 		f, ok := Kinds[r.Kind]
 		if !ok {
 			return false
@@ -211,6 +213,10 @@ func (f *faults) message(e cometd.Exchange) *cometd.Fault {
 	for _, r := range f.rules {
 		if r.Channel == "" || r.Channel != "*" && r.Channel != e.Channel || !r.strikes(f.draw(0)) {
 			continue
+		}
+		if kind, ok := cometd.Kinds[r.Kind]; ok {
+			f.rules = slices.DeleteFunc(f.rules, (*Rule).spent)
+			return &kind
 		}
 		out := &cometd.Fault{
 			Delay: time.Duration(r.Delay), Drop: r.Drop, AfterHandling: r.AfterHandling, Status: r.Status, ContentType: r.ContentType, Body: r.Body,

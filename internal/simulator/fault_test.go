@@ -149,5 +149,10 @@ func TestMessageFaults(t *testing.T) {
 		return b.send("POST", "/cometd/66.0", `[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"],"id":"1"}]`)
 	}
 	shake().must(t, http.StatusOK).has(t, `"successful":false`, "Server is too busy")
+	b.Inject(Rule{Channel: "*", Kind: "gateway_html"})
+	shake().must(t, http.StatusServiceUnavailable).has(t, "<html>")
+	if b.Inject(Rule{Channel: "*", Kind: "unavailable"}) {
+		t.Error("a kind of HTTP requests was taken for one of messages")
+	}
 	shake().must(t, http.StatusOK).has(t, `"successful":true`)
 }

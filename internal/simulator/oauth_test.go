@@ -397,6 +397,28 @@ func TestIdentity(t *testing.T) {
 	b.send("GET", "/.well-known/openid-configuration", "", anonymous).must(t, http.StatusOK).has(t, "/services/oauth2/token")
 }
 
+func TestSOAPLogin(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{})
+	c := b.Credentials()
+	login := func(password string) answer {
+		return b.send("POST", "/services/Soap/u/66.0", `<?xml version="1.0"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><n1:login xmlns:n1="urn:partner.soap.sforce.com"><n1:username>`+c.Username+`</n1:username><n1:password>`+password+`</n1:password></n1:login></e:Body></e:Envelope>`, anonymous)
+	}
+	a := login(c.Password).must(t, http.StatusOK).has(t, "<userId>"+b.Org().User()+"</userId>", "/services/Soap/u/66.0/00D")
+	_, rest, _ := strings.Cut(a.body, "<sessionId>")
+	token, _, _ := strings.Cut(rest, "</sessionId>")
+	if !b.works(token) {
+		t.Errorf("session %q does not work", token)
+	}
+	login("x").must(t, http.StatusInternalServerError).has(t, "<sf:exceptionCode>INVALID_LOGIN</sf:exceptionCode>")
+	b.send("POST", "/services/Soap/u/66.0", `<e:Envelope xmlns:e="x"><e:Header><SessionHeader><sessionId>`+token+`</sessionId></SessionHeader></e:Header><e:Body><logout/></e:Body></e:Envelope>`).must(t, http.StatusOK)
+	if b.works(token) {
+		t.Error("the session outlives its logout")
+	}
+	b.send("POST", "/services/Soap/u/66.0", `<e:Envelope xmlns:e="x"><e:Body><query/></e:Body></e:Envelope>`).must(t, http.StatusNotImplemented)
+	b.send("POST", "/services/Soap/u/66.0", `<`).must(t, http.StatusInternalServerError)
+}
+
 func FuzzForm(f *testing.F) {
 	f.Add("grant_type=password&username=%41", "application/x-www-form-urlencoded")
 	f.Add("grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=eyJhbGciOiJSUzI1NiJ9.e30.AA", "application/x-www-form-urlencoded")

@@ -281,7 +281,7 @@ func TestWire(t *testing.T) {
 	b.send("GET", rest, "", func(r *http.Request) { r.Header.Set("X-Long", strings.Repeat("x", 16_384)) }).must(t, http.StatusRequestHeaderFieldsTooLarge)
 	b.send("GET", rest, "", func(r *http.Request) { r.Header.Set("Authorization", "Basic x") }).must(t, http.StatusUnauthorized).has(t, "INVALID_AUTH_HEADER")
 	b.send("GET", "/nowhere", "").must(t, http.StatusNotFound)
-	b.send("GET", "/services/Soap/u/66.0", "").must(t, http.StatusNotFound).has(t, "the simulator does not know")
+	b.send("GET", "/services/apexrest/x", "").must(t, http.StatusNotFound).has(t, "the simulator does not know")
 	if b.Unknown() != 2 {
 		t.Errorf("%d unknown requests", b.Unknown())
 	}

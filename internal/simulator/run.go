@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -47,11 +46,11 @@ func (s *Simulator) Run(ctx context.Context) error {
 	}
 	ready := s.describe(ends)
 	if s.config.KeyDir != "" {
-		ready.JWTKeyFile = filepath.Join(s.config.KeyDir, "simulator-jwt-key.pem")
-		if err := os.WriteFile(ready.JWTKeyFile, s.keys.PEM(), 0o600); err != nil {
+		if ready.JWTKeyFile, err = s.writeKey(); err != nil {
 			closeAll(ends)
-			return fmt.Errorf("write key of the JWT bearer flow: %w", err)
+			return err
 		}
+		defer os.Remove(ready.JWTKeyFile)
 	}
 	failed := make(chan error, len(ends))
 	var servers []*http.Server
@@ -77,6 +76,19 @@ func (s *Simulator) Run(ctx context.Context) error {
 		return fmt.Errorf("serve simulated org: %w", err)
 	}
 	return nil
+}
+
+// writeKey writes the private key to a file that is this simulator's alone.
+func (s *Simulator) writeKey() (name string, err error) {
+	f, err := os.CreateTemp(s.config.KeyDir, "simulator-jwt-key-*.pem") // only its owner may read it
+	if err == nil {
+		_, err = f.Write(s.keys.PEM())
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return "", fmt.Errorf("write key of the JWT bearer flow: %w", err)
+	}
+	return f.Name(), nil
 }
 
 // listen opens the addresses: the org, its control, and the login host when it has one of its own.

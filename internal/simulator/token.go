@@ -280,7 +280,7 @@ func (c *call) jwtFlow(form url.Values) (*tokenResponse, *oauthError) {
 		return nil, &oauthError{"invalid_client_id", "client identifier invalid"}
 	case !c.isAudience(claims.Audience):
 		return nil, &oauthError{"invalid_grant", "Audience validation failed"}
-	case claims.Expires <= now.Unix() || claims.Expires > now.Add(maxAssertion).Unix():
+	case claims.expires() <= now.Unix() || claims.expires() > now.Add(maxAssertion).Unix():
 		return nil, &oauthError{"invalid_grant", "invalid assertion"}
 	case !strings.EqualFold(claims.user(), c.s.config.Org.Username) || !c.s.tokens.isApproved() || c.s.profile.Load().NotApproved && !app.AdminApprovedOnly:
 		return nil, &oauthError{"invalid_grant", "user hasn't approved this consumer"}
@@ -311,7 +311,13 @@ type claims struct {
 	Old      string          `json:"prn"` // name of sub before the standard
 	Audience string          `json:"-"`
 	Aud      json.RawMessage `json:"aud"` // text, or a list of one
-	Expires  int64           `json:"exp"`
+	Expires  json.Number     `json:"exp"` // some clients send a text
+}
+
+// expires is the assertion's end in seconds; 0, long ago, when it cannot be read.
+func (c claims) expires() int64 {
+	seconds, _ := c.Expires.Float64()
+	return int64(seconds)
 }
 
 func (c claims) user() string {
