@@ -5,6 +5,7 @@ import (
 
 	"crosswalk/consumers/matcher"
 	"crosswalk/internal/config"
+	"crosswalk/internal/registry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/erp"
@@ -13,9 +14,10 @@ import (
 
 // metrics are those of all packages that have one set per process.
 type metrics struct {
-	topic   *topic.Metrics
-	erp     *erp.Metrics
-	matcher *matcher.Metrics // these carry the org as a label by themselves
+	topic    *topic.Metrics
+	registry *registry.Metrics
+	erp      *erp.Metrics
+	matcher  *matcher.Metrics // these carry the org as a label by themselves
 }
 
 // orgMetrics are those that each org has for itself, under the label org.
@@ -25,7 +27,7 @@ type orgMetrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	return &metrics{topic: topic.NewMetrics(reg), erp: erp.NewMetrics(reg), matcher: matcher.NewMetrics(reg)}
+	return &metrics{topic: topic.NewMetrics(reg), registry: registry.NewMetrics(reg), erp: erp.NewMetrics(reg), matcher: matcher.NewMetrics(reg)}
 }
 
 func newOrgMetrics(reg prometheus.Registerer, alias string) *orgMetrics {

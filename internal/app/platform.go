@@ -105,7 +105,7 @@ func (a *App) dial(ctx context.Context, p *platform) error {
 	if err := a.connect(ctx, p); err != nil {
 		return err
 	}
-	var opts []registry.Option
+	opts := []registry.Option{registry.WithMetrics(a.parts.registry)}
 	if r := a.cfg.SchemaRegistry; r.Username != "" {
 		opts = append(opts, registry.WithBasicAuth(r.Username, r.Password))
 	}
@@ -152,7 +152,7 @@ func (p *platform) listen(a *App, address string) error {
 	}()
 	if p.schemaServer != nil {
 		p.endpoints.Registry = server.URL()
-		p.registry = registry.NewClient(server.URL())
+		p.registry = registry.NewClient(server.URL(), registry.WithMetrics(a.parts.registry))
 	}
 	return nil
 }
