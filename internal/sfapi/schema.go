@@ -63,7 +63,7 @@ func selectable(f DescribedField) bool {
 // Salesforce derives when they are read.
 func readOnly(f DescribedField) bool {
 	switch f.Name {
-	case "SystemModstamp", "IsDeleted", "LastActivityDate", "LastViewedDate", "LastReferencedDate", "PhotoUrl":
+	case "SystemModstamp", "IsDeleted", "LastActivityDate", "LastViewedDate", "LastReferencedDate", "PhotoUrl", "IsEmailBounced":
 		return true
 	}
 	return f.Calculated

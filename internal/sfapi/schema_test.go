@@ -29,6 +29,7 @@ const accountDescribe = `{"name":"Account","label":"Account","keyPrefix":"001","
 {"name":"IsDeleted","label":"Deleted","type":"boolean","soapType":"xsd:boolean"},
 {"name":"Since__c","label":"Since","type":"date","soapType":"xsd:date"},
 {"name":"Opens__c","label":"Opens","type":"time","soapType":"xsd:time"},
+{"name":"IsEmailBounced","label":"Is Email Bounced","type":"boolean","soapType":"xsd:boolean"},
 {"name":"SystemModstamp","label":"System Modstamp","type":"datetime","soapType":"xsd:dateTime"},
 {"name":"LastActivityDate","label":"Last Activity","type":"date","soapType":"xsd:date"},
 {"name":"Tags__c","label":"Tags","type":"multipicklist","soapType":"xsd:string"},
@@ -63,7 +64,8 @@ func TestDescribeBecomesColumns(t *testing.T) {
 	want := []string{
 		column("AnnualRevenue", change.TypeDecimal, ""), column("Big__c", change.TypeInt, ""), column("BillingStreet", change.TypeString, ""),
 		column("Discount__c", change.TypeDecimal, ""), column("ERP_Customer_No__c", change.TypeString, ""), column("Id", change.TypeString, ""),
-		column("IsDeleted", change.TypeBool, " read-only"), column("LastActivityDate", change.TypeDate, " read-only"), column("Loc__Latitude__s", change.TypeDecimal, ""),
+		column("IsDeleted", change.TypeBool, " read-only"), column("IsEmailBounced", change.TypeBool, " read-only"),
+		column("LastActivityDate", change.TypeDate, " read-only"), column("Loc__Latitude__s", change.TypeDecimal, ""),
 		column("Name", change.TypeString, ""), column("NumberOfEmployees", change.TypeInt, ""), column("Opens__c", change.TypeTime, ""),
 		column("Secret__c", change.TypeString, ""), column("Since__c", change.TypeDate, ""), column("SystemModstamp", change.TypeDatetime, " read-only"),
 		column("Tags__c", change.TypeString, ""), column("Total__c", change.TypeDecimal, " read-only"),
