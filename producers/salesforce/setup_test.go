@@ -264,4 +264,3 @@ func (b *bench) compare(object string) {
 		}
 	}
 }
-

@@ -150,8 +150,8 @@ func wholeRow(old []change.Value, e *change.Event, l *layout) []change.Value {
 			values[i] = v
 		case f.Name == "Id":
 			values[i] = change.StringValue(e.RecordIDs[0])
-		case i == l.isDeleted:
-			values[i] = change.BoolValue(false)
+		case i == l.isDeleted, f.Type == change.TypeBool && !f.ReadOnly:
+			values[i] = change.BoolValue(false) // Salesforce's booleans are never null
 		case !l.readOnly[i]:
 			values[i] = change.NullValue()
 		case i < len(old):
