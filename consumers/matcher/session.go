@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"crosswalk/consumers/matcher/join"
@@ -65,7 +67,7 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	s.live = true
-	s.board.update(func(st *Status) { st.Phase = Live })
+	s.board.update(func(st *Status) { st.Phase, st.Committed = Live, s.saved.Inputs })
 	for {
 		if err := s.settle(ctx); err != nil {
 			return err
@@ -93,6 +95,7 @@ func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 			return err
 		}
 	}
+	moved := len(f.Records) > 0 || !maps.EqualFunc(s.now.Inputs, f.Next, slices.Equal)
 	s.now.Inputs = f.Next
 	lag := int64(0)
 	for name, ends := range f.End {
@@ -101,7 +104,7 @@ func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 		}
 	}
 	s.metrics.lag.Set(float64(lag))
-	if len(f.Records) > 0 && s.changed.IsZero() {
+	if moved && s.changed.IsZero() {
 		s.changed = time.Now()
 	}
 	return nil
