@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"crosswalk/internal/judge"
+)
+
+// checkEnd reports the comparison of what is published with the truth, topic by topic.
+func (t *trial) checkEnd(different []judge.Difference, took time.Duration) {
+	faults := map[string][]string{}
+	for _, d := range different {
+		what := "differs"
+		switch {
+		case d.Published == "":
+			what = "is missing"
+		case d.Want == "":
+			what = "is left over"
+		}
+		faults[d.Topic] = append(faults[d.Topic], d.Key+" "+what)
+	}
+	t.report.say("settled %.1f s after the last change", took.Seconds())
+	for _, name := range inputs[:3] {
+		h := t.follower.histories[name]
+		t.report.none(faults[name], fmt.Sprintf("%s equals the org: %d records live, %d deleted, none lost, none left over", name, h.live(), len(h.latest)-h.live()))
+	}
+	erp := t.follower.histories["erp.customer"]
+	t.report.check(erp.live() == len(t.ledger.rows), fmt.Sprintf("erp.customer has the %d customers of the file", len(t.ledger.rows)),
+		fmt.Sprintf("it has %d", erp.live()))
+	for _, name := range outputs {
+		t.report.none(faults[name], fmt.Sprintf("%s is what the join computed directly gives: %d records", name, t.follower.histories[name].live()))
+	}
+}
+
+// checkHistory reports what the way there shows.
+func (t *trial) checkHistory() {
+	records, repairs := 0, 0
+	var faults []string
+	for _, name := range inputs {
+		h := t.follower.histories[name]
+		records += h.records
+		repairs += h.repairs
+		faults = append(faults, h.faults...)
+	}
+	t.report.none(faults, fmt.Sprintf("(epoch, rev) rises and pos does not fall, key by key, in %d records of the input topics (I6)", records))
+	records, faults = 0, nil
+	for _, name := range outputs {
+		h := t.follower.histories[name]
+		records += h.records
+		faults = append(faults, h.faults...)
+	}
+	t.report.none(faults, fmt.Sprintf("no older value after a newer one, key by key, in %d records of the outputs (R33)", records))
+	t.report.none(t.follower.positions.faults, fmt.Sprintf("no position went backwards in %d records of %s", t.follower.positions.records, positionTopic))
+	t.report.check(repairs == 0, "nothing had to be repaired (H15, W3)", fmt.Sprintf("%d records with op=repair", repairs))
+	t.report.none(t.follower.dead, "nothing went to the dead letter topic")
+}
+
+// checkQuiet restarts the pipeline with nothing new: after an orderly stop, after a kill, and after the loss of its local
+// state. Each time one change of one matched account follows; its records must be the only ones (I8, R35).
+func (t *trial) checkQuiet(ctx context.Context) error {
+	for i, how := range []string{"an orderly stop", "a kill", "a kill and the loss of the local state"} {
+		if i == 0 {
+			if err := t.pipeline.stop(); err != nil {
+				return err
+			}
+		}
+		t.pipeline.kill()
+		if i == 2 {
+			if err := t.pipeline.loseState(); err != nil {
+				return err
+			}
+		}
+		if _, err := t.follower.read(ctx); err != nil {
+			return err
+		}
+		if err := t.quiet(ctx, how); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *trial) quiet(ctx context.Context, how string) error {
+	before := t.counts()
+	if err := t.pipeline.start(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	if _, err := t.pipeline.await(ctx, status.live); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	account, err := t.matched(ctx)
+	if err != nil {
+		return err
+	}
+	// Two changes, one after the other: what the start itself publishes has come when the second is there.
+	for i := range 2 {
+		fields := map[string]any{"Phone": fmt.Sprintf("%s %d", how, i)}
+		if err := t.control.do(ctx, http.MethodPatch, "/records/Account/"+account, fields, nil); err != nil {
+			return err
+		}
+		if err := t.awaitViews(ctx, before["customer.view"]+1+i); err != nil {
+			return err
+		}
+	}
+	var more []string
+	expected := map[string]int{"salesforce.account": 2, "customer.view": 2}
+	for name, n := range t.counts() {
+		if n != before[name]+expected[name] {
+			more = append(more, fmt.Sprintf("%s has %d new records, not %d", name, n-before[name], expected[name]))
+		}
+	}
+	t.report.none(more, fmt.Sprintf("a restart after %s publishes nothing (live after %.1f s; 2 changes made since gave 2 rows and 2 views)", how, took.Seconds()))
+	return nil
+}
+
+// counts are the records that each topic has held.
+func (t *trial) counts() map[string]int {
+	out := map[string]int{}
+	for name, h := range t.follower.histories {
+		out[name] = h.records
+	}
+	return out
+}
+
+// awaitViews reads until customer.view has held so many records.
+func (t *trial) awaitViews(ctx context.Context, records int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, fmt.Errorf("a change was not in its view after 30 s"))
+	defer cancel()
+	for t.follower.histories["customer.view"].records < records {
+		if _, err := t.follower.read(ctx); err != nil {
+			return fmt.Errorf("wait for a view: %w", err)
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// matched is an account of which there is a view.
+func (t *trial) matched(ctx context.Context) (string, error) {
+	rows, err := t.follower.rows(ctx, "customer.view")
+	if err != nil {
+		return "", err
+	}
+	for _, view := range rows {
+		if accounts, ok := view["accounts"].([]any); ok && len(accounts) > 0 {
+			if account, ok := accounts[0].(map[string]any); ok {
+				id, _ := account["id"].(string)
+				return id, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("find a matched account: there are no views")
+}

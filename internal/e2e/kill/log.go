@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"crosswalk/consumers/matcher/naive"
+	"crosswalk/internal/avro"
+	"crosswalk/internal/customer"
+	"crosswalk/internal/judge"
+	"crosswalk/internal/registry"
+	"crosswalk/internal/topic"
+)
+
+// The topics of the pipeline, without the org's prefix.
+var (
+	inputs  = []string{"salesforce.account", "salesforce.contact", "salesforce.note", "erp.customer"}
+	outputs = []string{"customer.view", "match.ambiguous", "match.unmatched"}
+)
+
+const (
+	positionTopic   = "crosswalk.position"
+	deadLetterTopic = "crosswalk.deadletter"
+)
+
+// follower reads all topics of the org from their beginning and keeps their histories.
+type follower struct {
+	kafka    *topic.Client
+	registry *registry.Client
+	org      string
+	next     topic.Position
+	walkers  map[int]*avro.Walker
+
+	histories map[string]*history // by name without the prefix
+	positions *positions
+	dead      []string // keys of the dead letter topic
+}
+
+func newFollower(kafka *topic.Client, reg *registry.Client, org string) *follower {
+	f := &follower{kafka: kafka, registry: reg, org: org, walkers: map[int]*avro.Walker{}, histories: map[string]*history{}, positions: newPositions()}
+	for _, name := range inputs {
+		f.histories[name] = newHistory(name, false)
+	}
+	for _, name := range outputs {
+		f.histories[name] = newHistory(name, true)
+	}
+	return f
+}
+
+// topics are the full names of those that exist already.
+func (f *follower) topics(ctx context.Context) ([]string, error) {
+	var out []string
+	for _, name := range slices.Concat(inputs, outputs, []string{positionTopic, deadLetterTopic}) {
+		full := f.org + "." + name
+		exists, err := f.kafka.Exists(ctx, full)
+		if err != nil {
+			return nil, err
+		}
+		if exists {
+			out = append(out, full)
+		}
+	}
+	return out, nil
+}
+
+// read takes what the topics hold now beyond what was read before, and returns how many records that was.
+func (f *follower) read(ctx context.Context) (int, error) {
+	topics, err := f.topics(ctx)
+	if err != nil || len(topics) == 0 {
+		return 0, err
+	}
+	ends, err := f.kafka.Offsets(ctx, topics...)
+	if err != nil {
+		return 0, err
+	}
+	reader, err := f.kafka.NewReader(topic.ReaderConfig{Topics: topics, From: f.next})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = reader.Close() }() // only ends the fetching
+	taken := 0
+	for {
+		fetch, err := reader.Poll(ctx)
+		if err != nil {
+			return taken, err
+		}
+		for _, r := range fetch.Records {
+			if err := f.take(ctx, r); err != nil {
+				return taken, err
+			}
+			taken++
+		}
+		f.next = position(fetch.Next)
+		if fetch.CaughtUp(ends) {
+			return taken, nil
+		}
+	}
+}
+
+// position copies what the next Poll would overwrite.
+func position(p topic.Position) topic.Position {
+	out := make(topic.Position, len(p))
+	for name, offsets := range p {
+		out[name] = slices.Clone(offsets)
+	}
+	return out
+}
+
+// take gives a record to the history of its topic.
+func (f *follower) take(ctx context.Context, r topic.Record) error {
+	name := r.Topic[len(f.org)+1:]
+	switch {
+	case f.histories[name] != nil:
+		f.histories[name].add(r)
+	case name == deadLetterTopic:
+		f.dead = append(f.dead, string(r.Key))
+	case r.Value != nil:
+		id, body, err := avro.Unframe(r.Value)
+		if err != nil {
+			return err
+		}
+		schema, err := f.registry.Schema(ctx, id)
+		if err != nil {
+			return err
+		}
+		p, err := avro.DecodePosition(schema, body)
+		if err != nil {
+			return err
+		}
+		f.positions.add(p)
+	}
+	return nil
+}
+
+// each calls fn with the newest value of every live key of a topic.
+func (f *follower) each(ctx context.Context, name string, fn func(key string, w *avro.Walker, body []byte) error) error {
+	h := f.histories[name]
+	for _, key := range slices.Sorted(maps.Keys(h.latest)) {
+		if h.latest[key].value == nil {
+			continue
+		}
+		id, body, err := avro.Unframe(h.latest[key].value)
+		if err != nil {
+			return fmt.Errorf("decode %s of %s: %w", key, name, err)
+		}
+		w := f.walkers[id]
+		if w == nil {
+			schema, err := f.registry.Schema(ctx, id)
+			if err != nil {
+				return err
+			}
+			if w, err = avro.NewWalker(schema); err != nil {
+				return err
+			}
+			f.walkers[id] = w
+		}
+		if err := fn(key, w, body); err != nil {
+			return fmt.Errorf("decode %s of %s: %w", key, name, err)
+		}
+	}
+	return nil
+}
+
+// rows are the live values of an input topic, their fields as views show them.
+func (f *follower) rows(ctx context.Context, name string) (map[string]customer.Fields, error) {
+	out := map[string]customer.Fields{}
+	var text []byte
+	err := f.each(ctx, name, func(key string, w *avro.Walker, body []byte) (err error) {
+		if text, err = w.AppendJSON(text[:0], body); err != nil {
+			return err
+		}
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		fields := customer.Fields{}
+		if err := d.Decode(&fields); err != nil {
+			return fmt.Errorf("read as JSON: %w", err)
+		}
+		delete(fields, "_change")
+		out[key] = fields
+		return nil
+	})
+	return out, err
+}
+
+// records are all that the inputs and outputs of the join have held.
+func (f *follower) records() int {
+	n := 0
+	for _, h := range f.histories {
+		n += h.records
+	}
+	return n
+}
+
+// compare lists where what is published differs from what must be.
+func (f *follower) compare(ctx context.Context, j *judge.Judge, in naive.Inputs) ([]judge.Difference, error) {
+	var views []customer.View
+	var ambiguous []customer.Ambiguous
+	var unmatched []customer.Unmatched
+	err := f.each(ctx, "customer.view", func(_ string, w *avro.Walker, body []byte) error { return grow(&views)(w.View(body)) })
+	if err == nil {
+		err = f.each(ctx, "match.ambiguous", func(_ string, w *avro.Walker, body []byte) error { return grow(&ambiguous)(w.Ambiguous(body)) })
+	}
+	if err == nil {
+		err = f.each(ctx, "match.unmatched", func(_ string, w *avro.Walker, body []byte) error { return grow(&unmatched)(w.Unmatched(body)) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := j.Compare(naive.Compute(in), views, ambiguous, unmatched)
+	for object, want := range map[string]map[string]naive.Record{"Account": in.Accounts, "Contact": in.Contacts} {
+		rows, err := f.rows(ctx, map[string]string{"Account": "salesforce.account", "Contact": "salesforce.contact"}[object])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, j.CompareRows(object, want, rows)...)
+	}
+	notes, err := f.rows(ctx, "salesforce.note")
+	if err != nil {
+		return nil, err
+	}
+	return append(out, compareNotes(in.Notes, notes)...), nil
+}
+
+// grow appends a decoded value, or passes the error on.
+func grow[T any](list *[]T) func(T, error) error {
+	return func(v T, err error) error { *list = append(*list, v); return err }
+}
+
+// compareNotes holds the notes to the org's, by the members that both have.
+func compareNotes(want map[string]naive.Record, published map[string]customer.Fields) []judge.Difference {
+	var out []judge.Difference
+	keys := slices.Collect(maps.Keys(want))
+	for key := range published {
+		if _, ok := want[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		w, p := "", ""
+		if r, ok := want[key]; ok {
+			w = note(r.Fields, r.Links)
+		}
+		if fields, ok := published[key]; ok {
+			p = note(fields, fields["links"])
+		}
+		if w != p {
+			out = append(out, judge.Difference{Topic: "salesforce.note", Key: key, Published: p, Want: w})
+		}
+	}
+	return out
+}
+
+func note(fields customer.Fields, links any) string {
+	shown := map[string]any{"links": links}
+	for _, name := range []string{"kind", "title", "text", "owner", "created_at", "modified_at"} {
+		shown[name] = fields[name]
+	}
+	out, err := json.Marshal(shown)
+	if err != nil {
+		return err.Error()
+	}
+	return string(out)
+}

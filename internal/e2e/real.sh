@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# The real run: the binary against Apache Kafka and a real schema registry, which it starts and wipes itself.
+#
+#   internal/e2e/real.sh BINARY
+#
+# 1. `demo --once` on them; 2. two subscribers that share nothing with Crosswalk read every topic: Confluent's Python client,
+# and kafkajs; 3. the kill trial (kill/main.go). Prints a line per check, "N passed, N failed" last; exit status 1 when one
+# failed. Needs Java, Maven, Python 3.11 with venv, Node.js with npm. What is downloaded is kept in CROSSWALK_LOCAL_CACHE.
+#
+# CROSSWALK_TEST_PORT (28092) is the first of seven ports; CROSSWALK_TEST_KILLS (20) how often the trial kills;
+# CROSSWALK_TEST_SEED repeats a trial.
+set -euo pipefail
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+root=$(dirname "$(dirname "$here")")
+(($# == 1)) && [[ -x $1 ]] || { echo "usage: real.sh BINARY" >&2; exit 2; }
+binary=$(readlink -f "$1")
+for c in java mvn python3 node npm go; do
+  command -v "$c" >/dev/null || { echo "real.sh: needs '$c' on the PATH" >&2; exit 1; }
+done
+export CROSSWALK_LOCAL_CACHE=${CROSSWALK_LOCAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crosswalk-ci}
+port=${CROSSWALK_TEST_PORT:-28092}
+work=$(mktemp -d)
+passed=0 failed=0
+
+kafka() { "$root/deploy/local/kafka" "$@" --data "$work/kafka"; }
+registry() { "$root/deploy/local/registry" "$@" --data "$work/registry"; }
+
+clean() {
+  [[ ! -d $work/registry ]] || registry wipe || true
+  [[ ! -d $work/kafka ]] || kafka wipe || true
+  rm -rf "$work"
+}
+trap clean EXIT
+trap 'exit 1' INT TERM
+
+# count LINE: adds the figures of a program's last line
+count() {
+  if [[ $1 =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+    return
+  fi
+  failed=$((failed + 1))
+  echo "FAILED it did not come to its end: $1"
+}
+
+# program NAME SECONDS COMMAND…: runs one that prints "N passed, N failed" last
+program() {
+  local name=$1 limit=$2 began=$SECONDS
+  shift 2
+  printf '\n--- %s\n' "$name"
+  timeout "$limit" "$@" 2>&1 | tee "$work/out" | sed '$d' || true # what it says counts, not how it ends
+  count "$(tail -n 1 "$work/out")"
+  printf '    %d s\n' $((SECONDS - began))
+}
+
+demo() {
+  local began=$SECONDS
+  printf '\n--- the demo\n'
+  if timeout 120 "$binary" demo --once --config "$work/crosswalk.yaml"; then
+    passed=$((passed + 1))
+    echo "ok     demo --once ends with 0 ($((SECONDS - began)) s)"
+  else
+    failed=$((failed + 1))
+    echo "FAILED demo --once ends with $?"
+  fi
+}
+
+# installed FILE COMMAND…: makes a folder of the cache that belongs to the content of FILE, once; prints it
+installed() {
+  local file=$1 folder
+  folder=$CROSSWALK_LOCAL_CACHE/subscriber-$(sha256sum "$file" | cut -c1-12)
+  shift
+  (
+    mkdir -p "$CROSSWALK_LOCAL_CACHE"
+    flock 9
+    [[ -f $folder/complete ]] || { rm -rf "$folder" && mkdir "$folder" && "$@" "$folder" >&2 && touch "$folder/complete"; }
+  ) 9>"$CROSSWALK_LOCAL_CACHE/.subscriber-lock" && echo "$folder"
+}
+python_packages() {
+  python3 -m venv "$1" && "$1/bin/pip" install -q --no-input --disable-pip-version-check -r "$here/subscriber/requirements.txt"
+}
+node_packages() {
+  cp "$here/subscriber/package.json" "$1" && npm install --prefix "$1" --silent --no-audit --no-fund --ignore-scripts
+}
+
+brokers=$(kafka start --port "$port")
+url=$(registry start --port $((port + 6)))
+cat >"$work/crosswalk.yaml" <<Y
+data_dir: $work/data
+kafka:
+  brokers: ["$brokers"]
+schema_registry:
+  url: $url
+Y
+echo "Kafka $brokers, schema registry $url ($SECONDS s)"
+demo
+
+venv=$(installed "$here/subscriber/requirements.txt" python_packages)
+modules=$(installed "$here/subscriber/package.json" node_packages)
+program "an outside subscriber in Python" 120 "$venv/bin/python" "$here/subscriber/subscribe.py" "$brokers" "$url"
+NODE_MODULES=$modules program "an outside subscriber in JavaScript" 120 node "$here/subscriber/subscribe.mjs" "$brokers" "$url"
+
+(cd "$root" && go build -o "$work/kill" ./internal/e2e/kill)
+program "SIGKILL" 1800 "$work/kill" -binary "$binary" -brokers "$brokers" -registry "$url" \
+  -kills "${CROSSWALK_TEST_KILLS:-20}" -seed "${CROSSWALK_TEST_SEED:-0}"
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))
