@@ -61,12 +61,6 @@ func (c *crew) process(ctx context.Context, name string, run func(ctx context.Co
 	return stop, nil
 }
 
-// idle is a task that does nothing until it is stopped.
-func idle(ctx context.Context, _ *topic.Client, _ string) error {
-	<-ctx.Done()
-	return nil
-}
-
 // await follows the events until each process has its number of tasks. A task in two places is an error.
 func (c *crew) await(ctx context.Context, want ...map[string]int) error {
 	for {
@@ -126,7 +120,13 @@ func (c *crew) end() error {
 	}
 }
 
+// taskMoves has tasks that take a while to stop, some longer than others: until one has, nobody else may run it.
 func taskMoves(ctx context.Context, e *Env) (err error) {
+	idle := func(ctx context.Context, _ *topic.Client, task string) error {
+		<-ctx.Done()
+		<-time.After(e.Session / 20 * time.Duration(1+task[len(task)-1]%4))
+		return nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	c := newCrew(e, 9)
 	defer func() { cancel(); err = errors.Join(err, c.end()) }()
