@@ -56,12 +56,14 @@ program() {
 demo() {
   local began=$SECONDS
   printf '\n--- the demo\n'
-  if timeout 120 "$binary" demo --once --config "$work/crosswalk.yaml"; then
+  local status=0
+  timeout 120 "$binary" demo --once --config "$work/crosswalk.yaml" || status=$?
+  if ((status == 0)); then
     passed=$((passed + 1))
     echo "ok     demo --once ends with 0 ($((SECONDS - began)) s)"
   else
     failed=$((failed + 1))
-    echo "FAILED demo --once ends with $?"
+    echo "FAILED demo --once ends with 0: it ended with $status"
   fi
 }
 

@@ -11,7 +11,7 @@ const { SchemaRegistry } = load("@kafkajs/confluent-schema-registry");
 
 const [bootstrap, registryURL, prefix = ""] = process.argv.slice(2);
 const topics = ["salesforce.account", "salesforce.contact", "salesforce.note", "erp.customer", "customer.view", "match.unmatched",
-  "match.ambiguous"].map((t) => prefix + t).concat("crosswalk.position", "crosswalk.audit");
+  "match.ambiguous", "crosswalk.position", "crosswalk.audit"].map((t) => prefix + t);
 const kafka = new Kafka({ clientId: "subscriber", brokers: bootstrap.split(","), logLevel: logLevel.ERROR });
 const decimal = { logicalTypes: {} };
 const registry = new SchemaRegistry({ host: registryURL }, decimal);

@@ -89,9 +89,7 @@ def table(path):
         return list(csv.DictReader(f))
 
 
-topics = {t: read(prefix + t) for t in INPUTS + OUTPUTS}
-for t in SHARED:
-    topics[t] = read(t)
+topics = {t: read(prefix + t) for t in INPUTS + OUTPUTS + SHARED}
 state = {t: latest(r) for t, r in topics.items()}
 
 for t, records in topics.items():
