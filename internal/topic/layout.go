@@ -55,6 +55,20 @@ func (l *layout) look(ctx context.Context, topic string) (*place, error) {
 	return nil, fmt.Errorf("find topic %s: %w", topic, kafka.UnknownTopicOrPartition)
 }
 
+// patience is how long a topic that was just made may be unknown to a broker.
+const patience = 3 * time.Second
+
+// find looks a topic up for somebody who knows that it exists.
+func (l *layout) find(ctx context.Context, topic string) (p *place, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = retry(ctx, func() (err error) {
+		p, err = l.look(ctx, topic)
+		return err
+	})
+	return p, err
+}
+
 // refresh asks where the topics are; none are needed to learn only the controller. Callers that ask for the same at
 // the same time share one request.
 func (l *layout) refresh(ctx context.Context, topics ...string) error {

@@ -130,7 +130,7 @@ func (c *Client) NewReader(config ReaderConfig) (*Reader, error) {
 func (r *Reader) begin(ctx context.Context) error {
 	var first map[string][]Range // asked only when a first offset is needed
 	for _, topic := range r.config.Topics {
-		p, err := r.client.layout.look(ctx, topic)
+		p, err := r.client.layout.find(ctx, topic)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", topic, err)
 		}

@@ -62,7 +62,7 @@ func (w *Writer) append(p *partition, r *Record, size int64, acked func(Record, 
 		b = p.queue[n-1]
 	}
 	if b == nil || b.closed || len(b.buf)+recordBound(r) > w.config.MaxBatchBytes {
-		b = w.newBatch()
+		b = w.newBatch(len(p.queue) > 0)
 		p.queue = append(p.queue, b)
 		ready = true
 	}
@@ -81,10 +81,13 @@ func (w *Writer) append(p *partition, r *Record, size int64, acked func(Record, 
 	return ready
 }
 
-func (w *Writer) newBatch() *batch {
+// newBatch returns an empty batch; when others wait already, this one will be filled, and gets its memory at once.
+func (w *Writer) newBatch(full bool) *batch {
 	b := &batch{}
 	if n := len(w.free); n > 0 {
 		b, w.free = w.free[n-1], w.free[:n-1]
+	} else if full {
+		b.buf = make([]byte, 0, w.config.MaxBatchBytes)
 	}
 	b.since = time.Now()
 	b.reset()

@@ -151,11 +151,7 @@ func (c *Client) NewWriter(ctx context.Context, config WriterConfig) (*Writer, e
 // begin finds the partitions and gets the producer id and epoch.
 func (w *Writer) begin(ctx context.Context) error {
 	for _, topic := range w.config.Topics {
-		var p *place
-		err := retry(ctx, func() (err error) {
-			p, err = w.client.layout.look(ctx, topic)
-			return err
-		})
+		p, err := w.client.layout.find(ctx, topic)
 		if err != nil {
 			return err
 		}

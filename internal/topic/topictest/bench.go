@@ -2,10 +2,12 @@ package topictest
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -49,7 +51,61 @@ func Compare(ctx context.Context, e *Env, records int, out io.Writer) (err error
 				float64(got.cpu.Nanoseconds())/n, float64(got.mallocs)/n, float64(got.bytes)/n, float64(got.cpu)/float64(base.cpu))
 		}
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return b.latency(ctx, out)
+}
+
+// latency writes 200 records a second, one at a time, and prints how long each takes until a reader has it.
+func (b *bench) latency(ctx context.Context, out io.Writer) error {
+	ends, err := b.client.Offsets(ctx, b.topic)
+	if err != nil {
+		return err
+	}
+	from := topic.Position{}
+	for _, r := range ends[b.topic] {
+		from[b.topic] = append(from[b.topic], r.End)
+	}
+	r, err := b.client.NewReader(topic.ReaderConfig{Topics: []string{b.topic}, From: from})
+	if err != nil {
+		return err
+	}
+	w, err := b.client.NewWriter(ctx, topic.WriterConfig{Task: b.topic, Topics: []string{b.topic}})
+	if err != nil {
+		return errors.Join(err, r.Close())
+	}
+	defer w.Close()
+	const rounds = 1000
+	failed := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for i := range rounds {
+			<-tick.C
+			sent := binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano()))
+			if err := w.Send(ctx, topic.Record{Topic: b.topic, Key: b.load[i%len(b.load)].Key, Value: sent}, nil); err != nil {
+				failed <- err
+				return
+			}
+		}
+		failed <- nil
+	}()
+	var took []time.Duration
+	for len(took) < rounds && err == nil {
+		var f topic.Fetch
+		f, err = r.Poll(ctx)
+		for _, rec := range f.Records {
+			took = append(took, time.Duration(time.Now().UnixNano()-int64(binary.BigEndian.Uint64(rec.Value))))
+		}
+	}
+	if err = errors.Join(err, <-failed, r.Close()); err != nil {
+		return err
+	}
+	slices.Sort(took)
+	fmt.Fprintf(out, "topic.Writer to topic.Reader at 200 records/s: p50 %.1f ms, p99 %.1f ms\n",
+		took[rounds/2].Seconds()*1e3, took[rounds*99/100].Seconds()*1e3)
+	return nil
 }
 
 type bench struct {
