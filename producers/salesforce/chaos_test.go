@@ -83,7 +83,7 @@ func (c *chaos) run() {
 	for _, tx := range c.tx {
 		tx.Commit()
 	}
-	c.must(p.Await(c.ctx, func(s salesforce.Status) bool { return s.Phase == "streaming" }))
+	c.must(p.Await(p.living, func(s salesforce.Status) bool { return s.Phase == "streaming" }))
 	_, err := c.sim.Org().Create("Account", org.Fields{"Name": "the last change"})
 	c.must(err)
 	p.settle()

@@ -334,9 +334,13 @@ func (l *loop) answerForeign(ctx context.Context) error {
 }
 
 func (l *loop) answerSpan(ctx context.Context, s span) error {
-	from := topic.Position{s.topic: make([]int64, int(s.partition)+1)}
-	for i := range from[s.topic] {
-		from[s.topic][i] = s.to
+	ends, err := l.cfg.Kafka.Offsets(ctx, s.topic)
+	if err != nil {
+		return err
+	}
+	from := topic.Position{}
+	for _, p := range ends[s.topic] {
+		from[s.topic] = append(from[s.topic], p.End)
 	}
 	from[s.topic][s.partition] = s.from
 	reader, err := l.cfg.Kafka.NewReader(topic.ReaderConfig{Topics: []string{s.topic}, From: from})

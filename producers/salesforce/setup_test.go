@@ -2,7 +2,6 @@ package salesforce_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,6 +24,7 @@ import (
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce"
+	"crosswalk/schemas"
 )
 
 // bench is a simulated org, a broker and a registry, all in process and on the wire, and a producer's configuration.
@@ -109,10 +109,13 @@ func (b *bench) live(name string, run func(context.Context) error) {
 // life is one run of a producer.
 type life struct {
 	*salesforce.Producer
-	b    *bench
-	stop context.CancelFunc
-	done chan error
-	once sync.Once
+	b      *bench
+	stop   context.CancelFunc
+	living context.Context // ends with the producer
+	done   chan struct{}
+	err    error // after done
+	once   sync.Once
+	gone   bool // its outcome was asked for
 }
 
 // start runs a producer.
@@ -121,8 +124,14 @@ func (b *bench) start() *life {
 	p, err := salesforce.New(b.config)
 	b.must(err)
 	ctx, stop := context.WithCancel(context.Background())
-	l := &life{Producer: p, b: b, stop: stop, done: make(chan error, 1)}
-	go func() { l.done <- p.Run(ctx) }()
+	l := &life{Producer: p, b: b, stop: stop, done: make(chan struct{})}
+	living, died := context.WithCancelCause(b.ctx)
+	l.living = living
+	go func() {
+		defer close(l.done)
+		l.err = p.Run(ctx)
+		died(fmt.Errorf("the producer has ended: %v", l.err))
+	}()
 	b.t.Cleanup(l.end)
 	return l
 }
@@ -131,9 +140,82 @@ func (b *bench) start() *life {
 func (l *life) end() {
 	l.once.Do(func() {
 		l.stop()
-		if err := <-l.done; err != nil && !errors.Is(err, context.Canceled) {
-			l.b.t.Errorf("producer: %v", err)
+		<-l.done
+		if l.err != nil && !l.gone {
+			l.b.t.Errorf("producer: %v", l.err)
 		}
+	})
+}
+
+// outcome waits until the producer has ended by itself.
+func (l *life) outcome() error {
+	l.gone = true
+	select {
+	case <-l.done:
+		return l.err
+	case <-l.b.ctx.Done():
+		return l.b.ctx.Err()
+	}
+}
+
+// await waits until a producer's status is as wanted.
+func (b *bench) await(p *life, wanted func(salesforce.Status) bool) {
+	b.t.Helper()
+	if err := p.Await(p.living, wanted); err != nil {
+		b.t.Fatalf("%v (status %+v)", err, p.Status())
+	}
+}
+
+// records counts what topics hold.
+func (b *bench) records(names ...string) (n int) {
+	b.t.Helper()
+	_, err := b.kafka.ReadAll(b.ctx, names, func(topic.Record) error { n++; return nil })
+	b.must(err)
+	return n
+}
+
+// audits are the audit events, as kind, state and reason.
+func (b *bench) audits() (out []string) {
+	b.t.Helper()
+	_, err := b.kafka.ReadAll(b.ctx, []string{"crosswalk.audit"}, func(r topic.Record) error {
+		_, body, err := avro.Unframe(r.Value)
+		if err != nil {
+			return err
+		}
+		a, err := avro.DecodeAudit(schemas.Audit, body)
+		if err == nil {
+			out = append(out, a.Kind+" "+a.State+" "+*a.Reason)
+		}
+		return err
+	})
+	b.must(err)
+	return out
+}
+
+// awaitNote waits until the topic has a note with this text; an empty one is a tombstone.
+func (b *bench) awaitNote(p *life, id, text string) {
+	b.t.Helper()
+	walker, err := avro.NewWalker(schemas.Note)
+	b.must(err)
+	b.await(p, func(salesforce.Status) bool {
+		last := "never published"
+		_, err := b.kafka.ReadAll(b.ctx, []string{"salesforce.note"}, func(r topic.Record) error {
+			if string(r.Key) != id {
+				return nil
+			}
+			if last = ""; r.Value == nil {
+				return nil
+			}
+			_, body, err := avro.Unframe(r.Value)
+			if err != nil {
+				return err
+			}
+			note, err := walker.Note(body)
+			last = note.Text
+			return err
+		})
+		b.must(err)
+		return last == text
 	})
 }
 
@@ -141,7 +223,7 @@ func (l *life) end() {
 func (l *life) settle() {
 	l.b.t.Helper()
 	last := l.b.sim.Events().Last()
-	err := l.Await(l.b.ctx, func(s salesforce.Status) bool {
+	err := l.Await(l.living, func(s salesforce.Status) bool {
 		return s.Phase == "streaming" && s.ReplayID >= last && s.Waiting == 0 && s.Holes == 0
 	})
 	if err != nil {
@@ -152,11 +234,22 @@ func (l *life) settle() {
 // published is the latest record of every key of a topic, tombstones as nil, each value as text by field.
 func (b *bench) published(name string) map[string]map[string]string {
 	b.t.Helper()
+	return b.read(name, true)
+}
+
+// latest is published without a look at the versions.
+func (b *bench) latest(name string) map[string]map[string]string {
+	b.t.Helper()
+	return b.read(name, false)
+}
+
+func (b *bench) read(name string, rising bool) map[string]map[string]string {
+	b.t.Helper()
 	out := map[string]map[string]string{}
 	versions := map[string]change.Version{}
 	_, err := b.kafka.ReadAll(b.ctx, []string{name}, func(r topic.Record) error {
 		v := versionOf(r)
-		if !versions[string(r.Key)].Less(v) {
+		if rising && !versions[string(r.Key)].Less(v) {
 			b.t.Errorf("I6: %s has version %v after %v", r.Key, v, versions[string(r.Key)])
 		}
 		versions[string(r.Key)] = v

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"crosswalk/internal/sfapi"
 	"crosswalk/producers/salesforce/handover"
 )
 
@@ -18,7 +19,8 @@ type Status struct {
 	Open      int                       `json:"open_records"`    // held in memory
 	Waiting   int                       `json:"waiting_records"` // of these, waiting for a row
 	Holes     int                       `json:"holes"`
-	LastEvent time.Time                 `json:"last_event"` // when one was last consumed; zero: none yet
+	LastEvent time.Time                 `json:"last_event"`        // when one was last consumed; zero: none yet
+	Columns   map[string][]string       `json:"columns,omitempty"` // published now, by entity
 	Notes     map[string]NoteStatus     `json:"notes,omitempty"`
 }
 
@@ -93,7 +95,12 @@ func (l *loop) observe() {
 			holes++
 		}
 	}
+	columns := map[string][]string{}
+	for name, e := range l.entities {
+		columns[name] = sfapi.FieldNames(e.schema)
+	}
 	l.update(func(s *Status) {
+		s.Columns = columns
 		s.Phase, s.Snapshots, s.ReplayID, s.Epoch = phase, snapshots, l.stored.ReplayID, l.m.Epoch()
 		s.Counts, s.Open, s.Waiting, s.Holes, s.LastEvent = l.m.Counts(), open, waiting, holes, l.lastEvent
 	})
