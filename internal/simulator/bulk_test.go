@@ -34,13 +34,16 @@ func (b *bench) state(job string) string {
 func (b *bench) pages(job, options string) (pages []string, rows [][]string) {
 	b.t.Helper()
 	for locator := ""; ; {
+		if len(pages) > 10_000 {
+			b.t.Fatal("the pages have no end")
+		}
 		a := b.send("GET", job+"/results?"+options+locator, "").must(b.t, http.StatusOK)
 		pages = append(pages, a.body)
 		sheet, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		if n := a.header["Sforce-NumberOfRecords"][0]; n != strconv.Itoa(len(sheet)-1) {
+		if n := map[string][]string(a.header)["Sforce-NumberOfRecords"][0]; n != strconv.Itoa(len(sheet)-1) {
 			b.t.Fatalf("Sforce-NumberOfRecords %s on a page of %d rows", n, len(sheet)-1)
 		}
 		rows = append(rows, sheet[1:]...)

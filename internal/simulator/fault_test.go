@@ -132,8 +132,13 @@ func TestPathPatterns(t *testing.T) {
 		pattern, path string
 		want          bool
 	}{
-		{"", "/x", true}, {"/a/*", "/a/b", true}, {"/a/*", "/a/b/c", true}, {"/a/*/c", "/a/b/c", true}, {"/a/*/c", "/a/b/d", false},
-		{"/a/*", "/b", false}, {"/services/data/v*/query*", "/services/data/v66.0/queryAll", true},
+		{"", "/x", true},
+		{"/a/*", "/a/b", true},
+		{"/a/*", "/a/b/c", true},
+		{"/a/*/c", "/a/b/c", true},
+		{"/a/*/c", "/a/b/d", false},
+		{"/a/*", "/b", false},
+		{"/services/data/v*/query*", "/services/data/v66.0/queryAll", true},
 	} {
 		if matches(c.pattern, c.path) != c.want {
 			t.Errorf("%q, %q: want %v", c.pattern, c.path, c.want)

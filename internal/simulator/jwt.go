@@ -9,8 +9,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // keys is the key pair of the JWT bearer flow, made when it is first needed.
@@ -79,4 +82,64 @@ func (k *keys) verify(assertion string) (claims, bool) {
 		out.Audience = list[0]
 	}
 	return out, true
+}
+
+// jwtFlow checks a signed assertion (facts 1.7).
+func (c *call) jwtFlow(form url.Values) (*tokenResponse, *oauthError) {
+	claims, ok := c.s.keys.verify(form.Get("assertion"))
+	if !ok {
+		return nil, &oauthError{"invalid_grant", "invalid assertion"}
+	}
+	app := c.s.app.Load()
+	now := c.s.now()
+	switch {
+	case app.Unknown || claims.Issuer != app.ClientID:
+		return nil, &oauthError{"invalid_client_id", "client identifier invalid"}
+	case !c.isAudience(claims.Audience):
+		return nil, &oauthError{"invalid_grant", "Audience validation failed"}
+	case claims.expires() <= now.Unix() || claims.expires() > now.Add(maxAssertion).Unix():
+		return nil, &oauthError{"invalid_grant", "invalid assertion"}
+	case !strings.EqualFold(claims.user(), c.s.config.Org.Username) || !c.s.tokens.isApproved() || c.s.profile.Load().NotApproved && !app.AdminApprovedOnly:
+		return nil, &oauthError{"invalid_grant", "user hasn't approved this consumer"}
+	}
+	if e := c.unapproved(); e != nil {
+		return nil, e
+	}
+	return c.sessionOf("api"), nil
+}
+
+// maxAssertion is how far ahead a JWT may expire (facts 11.11: three or five minutes).
+const maxAssertion = 5 * time.Minute
+
+// isAudience accepts Salesforce's login hosts and this host by any of its names.
+func (c *call) isAudience(aud string) bool {
+	known := []string{"https://login.salesforce.com", "https://test.salesforce.com", origin(c.r), c.instanceURL(), c.s.config.LoginURL}
+	if info := c.s.info.Load(); info != nil {
+		known = append(known, info.LoginURL)
+	}
+	aud = strings.TrimSuffix(aud, "/")
+	return aud != "" && slices.Contains(known, aud)
+}
+
+// claims are those of a JWT bearer assertion.
+type claims struct {
+	Issuer   string          `json:"iss"`
+	Subject  string          `json:"sub"`
+	Old      string          `json:"prn"` // name of sub before the standard
+	Audience string          `json:"-"`
+	Aud      json.RawMessage `json:"aud"` // text, or a list of one
+	Expires  json.Number     `json:"exp"` // some clients send a text
+}
+
+// expires is the assertion's end in seconds; 0, long ago, when it cannot be read.
+func (c claims) expires() int64 {
+	seconds, _ := c.Expires.Float64()
+	return int64(seconds)
+}
+
+func (c claims) user() string {
+	if c.Subject != "" {
+		return c.Subject
+	}
+	return c.Old
 }

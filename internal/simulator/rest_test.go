@@ -50,7 +50,7 @@ func TestQueryPages(t *testing.T) {
 			t.Fatalf("totalSize %v", body["totalSize"])
 		}
 		next, more := body["nextRecordsUrl"].(string)
-		if body["done"] == true {
+		if done, _ := body["done"].(bool); done {
 			if more || pages != 3 || len(seen) != 450 || len(records) != 50 {
 				t.Errorf("%d pages, %d records, %d in the last, nextRecordsUrl %q", pages, len(seen), len(records), next)
 			}

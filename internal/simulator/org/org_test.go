@@ -297,10 +297,11 @@ func TestSeedIsDeterministic(t *testing.T) {
 		})
 		return out.String()
 	}
-	if dump(7) != dump(7) {
+	first, again, other := dump(7), dump(7), dump(8)
+	if first != again {
 		t.Error("the same seed gives different orgs")
 	}
-	if dump(7) == dump(8) {
+	if first == other {
 		t.Error("different seeds give the same org")
 	}
 }

@@ -14,7 +14,8 @@ type Actor struct {
 }
 
 // Tx is one transaction. Its changes are saved, with their times, when the methods are called, and seen by others from
-// Commit on. Until then the records are locked. A Tx belongs to one goroutine; it must end by Commit or Rollback.
+// Commit on. Until then the records are locked. A Tx belongs to one goroutine; it must end by Commit or Rollback, and
+// by Rollback when a method returned an error: part of what the method was to do may be done.
 type Tx struct {
 	org   *Org
 	actor Actor

@@ -1,15 +1,15 @@
 #!/bin/sh
 # Runs Salesforce clients that know nothing of this project against a freshly started `crosswalk simulator`.
 #
-# usage: run.sh [WITNESS…]     (file names beside this one; default: all)
+# usage: run.sh [PROGRAM [WITNESS…]]
 #
+# PROGRAM is the built crosswalk (default: it is built from this source), a WITNESS a file beside this one (default: all).
 # Each witness prints a line per check and "N passed, N failed" last. Exits 1 when one of them failed.
-# CROSSWALK_WITNESS_CACHE is where the clients are installed (default: ~/.cache/crosswalk-witness).
-# CROSSWALK is the program to start (default: it is built from this source).
+# CROSSWALK_LOCAL_CACHE is where the clients are installed, by package name (default: ~/.cache/crosswalk-ci).
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-cache=${CROSSWALK_WITNESS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crosswalk-witness}
+cache=${CROSSWALK_LOCAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crosswalk-ci}/witness-simulator
 mkdir -p "$cache"
 work=$(mktemp -d)
 simulator=
@@ -28,7 +28,8 @@ if ! cmp -s "$here/package-lock.json" "$cache/installed-lock.json"; then
 	cp "$here/package-lock.json" "$cache/installed-lock.json"
 fi
 
-program=${CROSSWALK:-}
+program=${1:-}
+[ $# -eq 0 ] || shift
 if [ -z "$program" ]; then
 	program=$work/crosswalk
 	(cd "$here" && go build -o "$program" crosswalk/cmd/crosswalk)
