@@ -176,7 +176,9 @@ func (n *notes) readListed(ctx context.Context, o noteObject, cursor *avro.Poll,
 			return nil, err
 		}
 	}
-	covered, deletedCovered := updated.Covered.UnixMilli(), deleted.Covered.UnixMilli()
+	// Salesforce states whole minutes; what a full read covered may lie behind that, and a position never goes back.
+	covered := max(updated.Covered.UnixMilli(), *cursor.CoveredUntil)
+	deletedCovered := max(deleted.Covered.UnixMilli(), *cursor.DeletedCoveredUntil)
 	return &avro.Poll{CoveredUntil: &covered, DeletedCoveredUntil: &deletedCovered}, nil
 }
 
@@ -208,7 +210,7 @@ func (n *notes) readModified(ctx context.Context, o noteObject, cursor *avro.Pol
 	if err := n.query(ctx, o, o.soql(since(from)), change.OpUpdate, nil); err != nil {
 		return nil, err
 	}
-	at := now.Add(-safetyLag).UnixMilli()
+	at := max(now.Add(-safetyLag).UnixMilli(), *cursor.CoveredUntil)
 	return &avro.Poll{CoveredUntil: &at, DeletedCoveredUntil: cursor.DeletedCoveredUntil}, nil
 }
 
