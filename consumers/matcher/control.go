@@ -10,8 +10,8 @@ import (
 	"crosswalk/internal/topic"
 )
 
-// activation is the kind of control record that sets the link.
-const activation = "identifier_activate"
+// Activation is the kind of control record that sets the link.
+const Activation = "identifier_activate"
 
 // control follows what people ask for.
 type control struct {
@@ -23,7 +23,7 @@ type control struct {
 }
 
 // ControlKey is the key of an org's activation in crosswalk.control.
-func ControlKey(org string) string { return org + "/" + activation }
+func ControlKey(org string) string { return org + "/" + Activation }
 
 // apply takes a record of the control topic. Records for others, and of other kinds, are none of the matcher's business.
 func (c *control) apply(r *topic.Record) error {
@@ -42,7 +42,7 @@ func (c *control) apply(r *topic.Record) error {
 		return err
 	}
 	record, err := avro.DecodeControl(s.text, body)
-	if err != nil || record.Org != c.org || record.Kind != activation {
+	if err != nil || record.Org != c.org || record.Kind != Activation {
 		return err
 	}
 	if record.Link == nil {

@@ -196,7 +196,7 @@ func versionHeaders(epoch, rev int64) []topic.Header {
 // putLink activates a link by control record.
 func (p *pipeline) putLink(l *customer.Link) {
 	p.t.Helper()
-	record := avro.Control{Org: p.org, Kind: activation, ID: "1", Detail: map[string]string{}}
+	record := avro.Control{Org: p.org, Kind: Activation, ID: "1", Detail: map[string]string{}}
 	if l != nil {
 		record.Link = &avro.LinkSetting{
 			SalesforceField: l.SalesforceField, ERPField: l.ERPField, Cardinality: string(l.Cardinality), NearMiss: l.NearMiss,

@@ -38,15 +38,15 @@ func (s *session) apply(kind join.Kind, r *topic.Record) (join.Verdict, error) {
 	if len(r.Key) == 0 {
 		return join.Refused, errNoKey
 	}
-	v, err := versionOf(r)
+	v, err := VersionOf(r)
 	if err != nil {
 		return join.Refused, err
 	}
 	return s.engine.Apply(join.Input{Kind: kind, Key: r.Key, Value: r.Value, Version: v, Time: r.Time.UnixMilli()})
 }
 
-// versionOf reads a record's version. One without any has epoch 1 and its offset (R1).
-func versionOf(r *topic.Record) (change.Version, error) {
+// VersionOf reads a record's version. One without any has epoch 1 and its offset (R1).
+func VersionOf(r *topic.Record) (change.Version, error) {
 	v := change.Version{Epoch: 1, Rev: r.Offset}
 	found := 0
 	for i := range r.Headers {

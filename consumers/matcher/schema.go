@@ -7,55 +7,56 @@ import (
 	"log/slog"
 	"time"
 
+	"crosswalk/consumers/matcher/join"
 	"crosswalk/internal/avro"
 	"crosswalk/internal/registry"
 	"crosswalk/internal/retry"
 )
 
-// schemaCache finds the Walker of each schema id. It is for one goroutine.
+// schemaCache finds the schema of each id. It is for one goroutine.
 type schemaCache struct {
 	ctx      context.Context // of the session: a registry that does not answer is asked again until it ends
 	registry *registry.Client
 	log      *slog.Logger
-	known    map[int]schema
+	known    map[int]knownSchema
 	lastID   int
-	last     *avro.Walker
+	last     join.Schema
 }
 
-// schema is what is known of an id.
-type schema struct {
-	walker *avro.Walker
+// knownSchema is what is known of an id.
+type knownSchema struct {
+	schema join.Schema
 	text   string
 	err    error     // why values with this id cannot be decoded
 	until  time.Time // when an error is looked at again; zero: never
 }
 
 func newSchemaCache(r *registry.Client, log *slog.Logger) *schemaCache {
-	return &schemaCache{registry: r, log: log, known: map[int]schema{}, lastID: -1}
+	return &schemaCache{registry: r, log: log, known: map[int]knownSchema{}, lastID: -1}
 }
 
 // reader is the engine's Readers.
-func (c *schemaCache) reader(value []byte) (*avro.Walker, []byte, error) {
+func (c *schemaCache) reader(value []byte) (join.Schema, []byte, error) {
 	id, body, err := avro.Unframe(value)
 	if err != nil {
-		return nil, nil, err
+		return join.Schema{}, nil, err
 	}
 	if id == c.lastID {
 		return c.last, body, nil
 	}
 	s, err := c.find(id)
 	if err != nil {
-		return nil, nil, err
+		return join.Schema{}, nil, err
 	}
-	c.lastID, c.last = id, s.walker
-	return s.walker, body, nil
+	c.lastID, c.last = id, s.schema
+	return s.schema, body, nil
 }
 
 // unknownFor is for how long the registry's word that it does not know an id is taken.
 const unknownFor = 10 * time.Second
 
 // find returns the schema of an id. It waits for a registry that does not answer: that is no fault of the record.
-func (c *schemaCache) find(id int) (schema, error) {
+func (c *schemaCache) find(id int) (knownSchema, error) {
 	s, ok := c.known[id]
 	if ok && (s.until.IsZero() || time.Now().Before(s.until)) {
 		return s, s.err
@@ -69,12 +70,13 @@ func (c *schemaCache) find(id int) (schema, error) {
 	})
 	switch {
 	case registry.IsNotFound(err):
-		s = schema{err: fmt.Errorf("the schema registry does not know schema %d", id), until: time.Now().Add(unknownFor)}
+		s = knownSchema{err: fmt.Errorf("the schema registry does not know schema %d", id), until: time.Now().Add(unknownFor)}
 	case err != nil:
-		return schema{}, err // the session ends
+		return knownSchema{}, err // the session ends
 	default:
 		s.until = time.Time{}
-		s.walker, s.err = avro.NewWalker(s.text)
+		s.schema.Walker, s.err = avro.NewWalker(s.text)
+		s.schema.Plain = join.IsPlain(s.text)
 	}
 	c.known[id] = s
 	return s, s.err

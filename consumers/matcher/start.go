@@ -161,7 +161,7 @@ func (s *session) observe(r *topic.Record) int64 {
 		s.reported[string(r.Key)] = true
 		return 0
 	}
-	v, err := versionOf(r)
+	v, err := VersionOf(r)
 	if err != nil {
 		s.config.Logger.Warn("a published record has no version", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 	}

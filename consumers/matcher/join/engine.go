@@ -47,6 +47,7 @@ type Engine struct {
 	families  table[family]
 	published table[publication]
 	digests   *digester
+	shapes    shapes
 	byRecord  index
 	byGroup   index
 	byFamily  index
@@ -65,6 +66,8 @@ type Engine struct {
 	log           logState
 
 	head   []byte // buffers used again
+	kept   []byte
+	fields []byte
 	view   viewBuffer
 	report []byte
 	stats  Stats
@@ -99,26 +102,28 @@ func (e *Engine) Apply(in Input) (Verdict, error) {
 	if id != 0 && e.records.at(id).is(known) && !e.row(id).version.Less(in.Version) {
 		return Stale, nil
 	}
-	f, err := e.read(in.Kind, in.Key, in.Value)
+	f, kept, err := e.read(in)
 	if err != nil {
 		return Refused, err
 	}
 	if id == 0 {
 		id = e.place(in.Kind, in.Key)
 	}
+	same := f.live && e.sameKept(id, kept)
 	before := *e.records.at(id)
-	e.keep(id, in, f.live)
-	e.settleIn(id, before, f)
+	e.store(id, in, f.live, kept)
+	if !same {
+		e.settleIn(id, before, f)
+	}
 	return Applied, nil
 }
 
-// keep stores the record as it came.
-func (e *Engine) keep(id uint32, in Input, isLive bool) {
-	value := in.Value
+// store replaces the record.
+func (e *Engine) store(id uint32, in Input, isLive bool, kept []byte) {
 	if !isLive {
-		value = appendVarint(nil, in.Time)
+		kept = appendVarint(nil, in.Time)
 	}
-	e.write(id, in.Key, in.Version, value)
+	e.write(id, in.Key, in.Version, kept)
 	r := e.records.at(id)
 	if r.is(live) != isLive {
 		e.stats.count(r.kind, isLive)

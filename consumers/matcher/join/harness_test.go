@@ -63,7 +63,7 @@ func (s *memory) Write(set []join.Pair, drop [][]byte) error {
 // schemas gives every schema an id, as a registry does.
 type schemas struct {
 	ids     map[string]int
-	walkers []*avro.Walker
+	schemas []join.Schema
 }
 
 func (s *schemas) frame(t testing.TB, r conformance.Record) []byte {
@@ -75,22 +75,22 @@ func (s *schemas) frame(t testing.TB, r conformance.Record) []byte {
 		if err != nil {
 			t.Fatalf("schema %s: %v", text, err)
 		}
-		id = len(s.walkers)
+		id = len(s.schemas)
 		s.ids[text] = id
-		s.walkers = append(s.walkers, w)
+		s.schemas = append(s.schemas, join.Schema{Walker: w, Plain: join.IsPlain(text)})
 	}
 	return append(avro.Frame(nil, id), r.Body()...)
 }
 
-func (s *schemas) reader(value []byte) (*avro.Walker, []byte, error) {
+func (s *schemas) reader(value []byte) (join.Schema, []byte, error) {
 	id, body, err := avro.Unframe(value)
 	if err != nil {
-		return nil, nil, err
+		return join.Schema{}, nil, err
 	}
-	if id >= len(s.walkers) {
-		return nil, nil, fmt.Errorf("no schema %d", id)
+	if id >= len(s.schemas) {
+		return join.Schema{}, nil, fmt.Errorf("no schema %d", id)
 	}
-	return s.walkers[id], body, nil
+	return s.schemas[id], body, nil
 }
 
 // published is the log of the three output topics. It is a Publisher that a crash can interrupt.

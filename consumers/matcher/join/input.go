@@ -1,7 +1,6 @@
 package join
 
 import (
-	"fmt"
 	"slices"
 
 	"crosswalk/consumers/matcher/rule"
@@ -29,9 +28,6 @@ type Input struct {
 	Time    int64 // the record's time in milliseconds: a deletion is remembered from then on (R2)
 }
 
-// Readers finds the Walker of the schema that a framed value names, and the body behind the frame.
-type Readers func(value []byte) (w *avro.Walker, body []byte, err error)
-
 // facts is what a record's value says as far as the join is concerned.
 type facts struct {
 	live       bool
@@ -42,78 +38,76 @@ type facts struct {
 	links      []string // of a note
 }
 
-// read decodes a value. It is the one place where an input can be refused (R4).
-func (e *Engine) read(kind Kind, key, value []byte) (facts, error) {
-	if value == nil {
-		return facts{}, nil
+// read decodes a value into what it says and the form in which it is kept, which is valid until the next read. It is the
+// one place where an input can be refused (R4).
+func (e *Engine) read(in Input) (f facts, kept []byte, err error) {
+	if in.Value == nil {
+		return facts{}, nil, nil
 	}
-	w, body, err := e.readers(value)
+	s, body, err := e.readers(in.Value)
 	if err != nil {
-		return facts{}, err
+		return facts{}, nil, err
 	}
-	if err := w.Check(body); err != nil {
-		return facts{}, err
-	}
-	f := facts{live: true}
-	switch kind {
-	case Account, Customer:
-		if kind == Customer && e.deletedPath != nil {
-			flag, err := w.Lookup(body, e.deletedPath...)
-			if err != nil || flag.True {
-				return facts{}, err
-			}
+	if in.Kind == Note {
+		if f.links, err = s.Walker.Strings(body, "links"); err != nil {
+			return facts{}, nil, err
 		}
-		f.identifier, f.miss, err = e.identify(kind, key, w, body)
-	case Contact:
-		var v avro.Value
-		v, err = w.Lookup(body, "AccountId")
-		f.parent, f.hasParent = v.Text, v.Kind == avro.Text
-	case Note:
-		f.links, err = w.Strings(body, "links")
-	default:
-		err = fmt.Errorf("record of unknown kind %d", kind)
 	}
-	return f, err
+	if e.kept, err = e.keep(e.kept[:0], in.Kind, s, in.Value, body, f.links); err != nil {
+		return facts{}, nil, err
+	}
+	lookup := func(path []string) (avro.Value, error) { return s.Walker.Lookup(body, path...) }
+	if in.Kind == Customer && e.deletedPath != nil {
+		if flag, err := lookup(e.deletedPath); err != nil || flag.True {
+			return facts{}, nil, err
+		}
+	}
+	f.live = true
+	err = e.learn(&f, in.Kind, in.Key, func(path []string) (rule.Value, error) {
+		v, err := lookup(path)
+		return ruleValue(v), err
+	})
+	return f, e.kept, err
 }
 
-// identify returns the identifier of an Account or ERP customer under the current link (R8–R10).
-func (e *Engine) identify(kind Kind, key []byte, w *avro.Walker, body []byte) (string, rule.Miss, error) {
+var accountIDPath = []string{"AccountId"}
+
+// learn finds out where a live record belongs.
+func (e *Engine) learn(f *facts, kind Kind, key []byte, lookup func(path []string) (rule.Value, error)) error {
+	switch kind {
+	case Contact:
+		v, err := lookup(accountIDPath)
+		f.parent, f.hasParent = v.Text, v.Kind == rule.Text
+		return err
+	case Account, Customer:
+		return e.identify(f, kind, key, lookup)
+	}
+	return nil
+}
+
+// identify finds the identifier of an Account or ERP customer under the current link (R8–R10).
+func (e *Engine) identify(f *facts, kind Kind, key []byte, lookup func(path []string) (rule.Value, error)) error {
 	if e.link == nil {
-		return "", rule.Miss{}, nil
+		return nil
 	}
 	byID := e.link.SalesforceField == "Id"
 	if kind == Account && byID {
-		return string(key), rule.Miss{}, nil
+		f.identifier = string(key)
+		return nil
 	}
 	path := e.erpPath
 	if kind == Account {
 		path = e.salesforcePath
 	}
-	found, err := w.Lookup(body, path...)
+	v, err := lookup(path)
 	if err != nil {
-		return "", rule.Miss{}, err
+		return err
 	}
-	v := valueOf(found)
 	if byID && v.Kind == rule.Text {
 		v.Text = rule.LongID(v.Text)
 	}
-	id, miss := rule.Identify(v)
-	return id, miss, nil
-}
-
-// valueOf says what was found in the words of the identifier rules.
-func valueOf(v avro.Value) rule.Value {
-	switch v.Kind {
-	case avro.Absent:
-		return rule.Value{}
-	case avro.Null:
-		return rule.Value{Kind: rule.Null}
-	case avro.Text:
-		return rule.Value{Kind: rule.Text, Text: v.Text}
-	case avro.Number:
-		return rule.Value{Kind: rule.Number, Text: v.Text}
-	}
-	return rule.Value{Kind: rule.Other}
+	f.identifier, f.miss = rule.Identify(v)
+	return nil
 }
 
 // misses gives each reason for a missing identifier a number that fits into a record.

@@ -63,21 +63,21 @@ func (e *Engine) regroup(link *customer.Link) error {
 		if !r.is(live) || e.link == nil {
 			continue
 		}
-		row := e.row(id)
-		w, body, err := e.readers(row.value)
-		if err != nil {
+		var f facts
+		if err := e.identify(&f, r.kind, e.key(id), e.lookupIn(id)); err != nil {
 			return err
 		}
-		identifier, miss, err := e.identify(r.kind, row.key, w, body)
-		if err != nil {
-			return err
-		}
-		r.miss = missCode(miss)
-		if miss == (rule.Miss{}) {
-			e.join(id, []byte(identifier))
+		r.miss = missCode(f.miss)
+		if f.miss == (rule.Miss{}) {
+			e.join(id, []byte(f.identifier))
 		}
 	}
 	return nil
+}
+
+// lookupIn returns how fields of a live record are looked up.
+func (e *Engine) lookupIn(id uint32) func(path []string) (rule.Value, error) {
+	return func(path []string) (rule.Value, error) { return e.valueOf(e.row(id).value, path) }
 }
 
 // ungroup empties every group and forgets which identifiers are alike.
@@ -106,8 +106,13 @@ func (e *Engine) placeRelated() error {
 		if !r.is(live) || r.kind != Contact && r.kind != Note {
 			continue
 		}
-		row := e.row(id)
-		f, err := e.read(r.kind, row.key, row.value)
+		f := facts{live: true}
+		var err error
+		if r.kind == Note {
+			f.links, err = e.linksOf(e.row(id).value)
+		} else {
+			err = e.learn(&f, Contact, nil, e.lookupIn(id))
+		}
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,13 @@ func (e *Engine) Load(s Store) (bool, error) {
 		return false, errDamaged
 	}
 	e.digests.use(key)
+	known, _, err := s.Get(shapesKey)
+	if err != nil {
+		return false, err
+	}
+	if !e.shapes.load(known) {
+		return false, errDamaged
+	}
 	e.bulk = true
 	defer func() { e.bulk = false }()
 	err = s.Scan(blockPrefix, func(key, block []byte) error {

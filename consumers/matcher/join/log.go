@@ -76,11 +76,15 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 	head = binary.AppendUvarint(head, uint64(e.floor))
 	head = append(head, e.digests.key[:]...)
 	w.set = append(w.set, extra...)
+	if pair, changed := e.shapes.pair(); changed {
+		w.set = append(w.set, pair)
+	}
 	w.set = append(w.set, Pair{logKey, head})
 	if err := s.Write(w.set, w.drop); err != nil {
 		return err
 	}
 	e.log = logState{first, w.block, e.log.size + w.written - w.dropped}
+	e.shapes.saved = len(e.shapes.all)
 	e.forgetUnsaved()
 	return nil
 }

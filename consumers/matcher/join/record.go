@@ -44,7 +44,8 @@ const (
 
 func (r *record) is(f flag) bool { return r.flags&f != 0 }
 
-// row is a record's blob: its key, its version, then the value of a live record or the time of a dead one's deletion.
+// row is a record's blob: its key, its version, then the value of a live record as it is kept, or the time of a dead one's
+// deletion.
 type row struct {
 	key     []byte
 	version change.Version

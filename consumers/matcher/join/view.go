@@ -131,10 +131,7 @@ func (e *Engine) appendRecord(b []byte, id uint32, bare bool) ([]byte, error) {
 	if bare {
 		return append(b, 0), nil
 	}
-	w, body, err := e.readers(row.value)
-	if err == nil {
-		b, err = w.AppendFields(b, body)
-	}
+	b, err := e.appendKept(b, row.value)
 	if err != nil {
 		return nil, fmt.Errorf("encode fields of %s: %w", row.key, err)
 	}
@@ -159,11 +156,7 @@ func (e *Engine) appendNote(b []byte, id, account uint32) ([]byte, error) {
 		}
 	}
 	b = append(b, 0)
-	w, body, err := e.readers(row.value)
-	cut := false
-	if err == nil {
-		b, cut, err = w.AppendNote(b, body, customer.MaxNoteRunes)
-	}
+	b, cut, err := e.appendKeptNote(b, row.value)
 	if err != nil {
 		return nil, fmt.Errorf("encode fields of %s: %w", row.key, err)
 	}

@@ -1,0 +1,158 @@
+package join
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// A shape is the names of a map's entries, which all records of one schema have in common: they are kept once, and of
+// each record the values alone.
+type shape struct {
+	names [][]byte // as Avro strings, in order
+}
+
+// shapes numbers the shapes. They are few: one for each version of a schema.
+type shapes struct {
+	all   []shape
+	byKey map[string]uint32
+	key   []byte // buffer used again
+	saved int    // how many the store has
+}
+
+// maxShapes bounds what records that all differ in their fields can make us remember; beyond it names are kept with them.
+const maxShapes = 4096
+
+var shapesKey = []byte("shapes")
+
+// shorten appends a map of field values as its shape's number, the lengths of its values, and the values. It reports
+// false, and appends nothing, when there are too many shapes.
+func (s *shapes) shorten(dst, m []byte) ([]byte, bool) {
+	f := fieldReader{b: m}
+	var values [64][]byte
+	list := values[:0]
+	s.key = s.key[:0]
+	f.items(func() bool {
+		start := f.b
+		f.bytes()
+		s.key = append(s.key, start[:len(start)-len(f.b)]...)
+		start = f.b
+		f.skip()
+		list = append(list, start[:len(start)-len(f.b)])
+		return true
+	})
+	id, ok := s.byKey[string(s.key)]
+	if !ok {
+		if f.bad || len(s.all) == maxShapes {
+			return dst, false
+		}
+		id = s.add(string(s.key))
+	}
+	dst = binary.AppendUvarint(dst, uint64(id))
+	for _, v := range list {
+		dst = binary.AppendUvarint(dst, uint64(len(v)))
+	}
+	for _, v := range list {
+		dst = append(dst, v...)
+	}
+	return dst, true
+}
+
+// add numbers the shape whose encoded names, one after the other, are key.
+func (s *shapes) add(key string) uint32 {
+	if s.byKey == nil {
+		s.byKey = map[string]uint32{}
+	}
+	var names [][]byte
+	f := fieldReader{b: []byte(key)}
+	for len(f.b) > 0 {
+		start := f.b
+		f.bytes()
+		names = append(names, start[:len(start)-len(f.b)])
+	}
+	id := uint32(len(s.all))
+	s.all = append(s.all, shape{names})
+	s.byKey[key] = id
+	return id
+}
+
+// shortened is a record's values apart.
+type shortened struct {
+	names   [][]byte
+	lengths fieldReader // of the values, as uvarints
+	values  []byte
+}
+
+func (s *shapes) open(short []byte) shortened {
+	f := fieldReader{b: short}
+	id := f.uvarint()
+	if f.bad || id >= uint64(len(s.all)) {
+		return shortened{}
+	}
+	out := shortened{names: s.all[id].names, lengths: f}
+	for range out.names {
+		f.uvarint()
+	}
+	out.values = f.b
+	return out
+}
+
+// next returns the value of the next name.
+func (s *shortened) next() []byte {
+	n := s.lengths.uvarint()
+	if n > uint64(len(s.values)) {
+		s.lengths.bad = true
+		return nil
+	}
+	v := s.values[:n]
+	s.values = s.values[n:]
+	return v
+}
+
+// lengthen appends the map that was shortened.
+func (s *shapes) lengthen(dst, short []byte) []byte {
+	x := s.open(short)
+	dst = appendCount(dst, len(x.names))
+	for _, name := range x.names {
+		dst = append(append(dst, name...), x.next()...)
+	}
+	return append(dst, 0)
+}
+
+// find returns the value under a name, nil when there is none.
+func (s *shapes) find(short []byte, name string) []byte {
+	x := s.open(short)
+	for _, encoded := range x.names {
+		v := x.next()
+		f := fieldReader{b: encoded}
+		if string(f.bytes()) == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// pair is the shapes as the store keeps them, and whether it has to.
+func (s *shapes) pair() (Pair, bool) {
+	if s.saved == len(s.all) {
+		return Pair{}, false
+	}
+	var b []byte
+	for _, sh := range s.all {
+		var key strings.Builder
+		for _, name := range sh.names {
+			key.Write(name)
+		}
+		b = appendText(b, key.String())
+	}
+	return Pair{shapesKey, b}, true
+}
+
+// load takes the shapes that the store has.
+func (s *shapes) load(b []byte) bool {
+	f := fieldReader{b: b}
+	for len(f.b) > 0 && !f.bad {
+		s.add(string(f.bytes()))
+	}
+	s.saved = len(s.all)
+	return !f.bad
+}
