@@ -79,7 +79,10 @@ func (tx *Tx) install() Commit {
 			continue // looked at, not changed
 		}
 		p.object.table.install(p.slot, &version{seq: o.seq, packed: pack(p.values), state: p.state, cascade: p.cascade}, pinned)
-		if change, ok := tx.change(p); ok && !tx.load {
+		if tx.load {
+			continue
+		}
+		if change, ok := tx.change(p); ok {
 			c.Changes = append(c.Changes, change)
 		}
 	}

@@ -68,13 +68,16 @@ func (o *Org) Load(files fs.FS) error {
 		}
 	}
 	for _, s := range sheets {
-		if err := tx.loadSheet(s, symbols); err != nil {
+		if tx, err = tx.loadSheet(s, symbols); err != nil {
 			return err
 		}
 	}
 	tx.install()
 	return nil
 }
+
+// loadBatch is how many rows are unpacked in memory at a time.
+const loadBatch = 5000
 
 // loadRank puts what others refer to first, so that references by a parent's field find their record.
 func loadRank(file string) int {
@@ -197,10 +200,14 @@ func (tx *Tx) nameRows(s *sheet, symbols map[string]string) error {
 	return nil
 }
 
-// loadSheet saves the rows of one file.
-func (tx *Tx) loadSheet(s *sheet, symbols map[string]string) error {
+// loadSheet saves the rows of one file, and returns the Tx to go on with.
+func (tx *Tx) loadSheet(s *sheet, symbols map[string]string) (*Tx, error) {
 	matches := make(map[column]map[string]string)
 	for _, r := range s.rows {
+		if len(tx.order) >= loadBatch {
+			tx.install()
+			tx = tx.org.beginLoad()
+		}
 		fields := make(Fields, len(s.columns))
 		for i, c := range s.columns {
 			if c.field == s.object.sys.id || r.cells[i] == "" {
@@ -210,17 +217,17 @@ func (tx *Tx) loadSheet(s *sheet, symbols map[string]string) error {
 			if c.field.Kind == ID {
 				id, err := tx.resolve(c, text, symbols, matches)
 				if err != nil {
-					return fmt.Errorf("read %s, line %d, column %s: %w", s.file, r.line, c.field.Name, err)
+					return nil, fmt.Errorf("read %s, line %d, column %s: %w", s.file, r.line, c.field.Name, err)
 				}
 				text = id
 			}
 			fields[c.field.Name] = text
 		}
 		if err := tx.loadRow(s.object, r.id, fields); err != nil {
-			return fmt.Errorf("read %s, line %d: %w", s.file, r.line, err)
+			return nil, fmt.Errorf("read %s, line %d: %w", s.file, r.line, err)
 		}
 	}
-	return nil
+	return tx, nil
 }
 
 func (tx *Tx) loadRow(ob *Object, id string, fields Fields) error {
