@@ -60,6 +60,15 @@ func TestLoadWhole(t *testing.T) {
 	}
 }
 
+// TestFlowStyle reads the short form of the README, addresses unquoted.
+func TestFlowStyle(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, "kafka: {brokers: [127.0.0.1:9092, kafka-1:9093], tls: {enabled: true}}\nschema_registry: {url: http://localhost:8081}\n")
+	if err != nil || strings.Join(c.Kafka.Brokers, "|") != "127.0.0.1:9092|kafka-1:9093" || c.SchemaRegistry.URL != "http://localhost:8081" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+}
+
 func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
 	if _, err := Load("", nil); err != nil {

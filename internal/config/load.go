@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // Load reads the file (none when path is empty), lays the environment over it, fills in defaults and validates.
@@ -38,37 +40,63 @@ func Load(path string, environ []string) (*Config, error) {
 	return &c, nil
 }
 
+// decode reads YAML strictly: a key that is not known, or stands twice, is an error.
 func decode(text []byte, c *Config) error {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil
-	}
-	err := yaml.UnmarshalWithOptions(text, c, yaml.Strict())
-	if err != nil {
+	d := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	d.KnownFields(true)
+	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return readable(err)
 	}
 	return nil
 }
 
-// readable turns the parser's error, which quotes the source (and with it, perhaps, a secret), into one sentence.
+// The parser's words for what is wrong in a line; a value that it quotes may be a secret and is left out.
+var (
+	unknownField = regexp.MustCompile(`^line ([0-9]+): field (\S+) not found in type`)
+	wrongType    = regexp.MustCompile("^line ([0-9]+): cannot unmarshal (\\S+) (?s:.*) into (\\S+)$")
+)
+
+// readable turns the parser's errors into sentences.
 func readable(err error) error {
-	var unknown *yaml.UnknownFieldError
-	var positioned yaml.Error
-	if !errors.As(err, &positioned) {
-		return err
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return fmt.Errorf("%s; correct this line", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	tk := positioned.GetToken()
-	where := ""
-	if tk != nil && tk.Position != nil {
-		where = fmt.Sprintf("line %d, column %d: ", tk.Position.Line, tk.Position.Column)
+	out := make(Errors, len(wrong.Errors))
+	for i, text := range wrong.Errors {
+		out[i] = errors.New(sentence(text))
 	}
-	if errors.As(err, &unknown) && tk != nil {
-		if near := nearest(tk.Value, allKeys()); near != "" {
-			return fmt.Errorf("%sunknown key %q; did you mean %q? Correct or remove it", where, tk.Value, near)
+	return out
+}
+
+func sentence(text string) string {
+	if m := unknownField.FindStringSubmatch(text); m != nil {
+		if near := nearest(m[2], allKeys()); near != "" {
+			return fmt.Sprintf("line %s: unknown key %q; did you mean %q? Correct or remove it", m[1], m[2], near)
 		}
-		return fmt.Errorf("%sunknown key %q; remove it, or see the README for the keys", where, tk.Value)
+		return fmt.Sprintf("line %s: unknown key %q; remove it, or see the README for the keys", m[1], m[2])
 	}
-	return fmt.Errorf("%s%s; correct this line", where, positioned.GetMessage())
+	if m := wrongType.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("line %s: the value is no %s; correct it", m[1], typeWord(m[3]))
+	}
+	return text + "; correct this line"
+}
+
+// typeWord says what a Go type is called in a configuration.
+func typeWord(t string) string {
+	switch {
+	case strings.HasPrefix(t, "[]"):
+		return "list"
+	case t == "int" || t == "float64":
+		return "number"
+	case t == "bool":
+		return "true or false"
+	case t == "time.Duration":
+		return "duration (30s, 5m, 2h)"
+	case t == "string" || strings.HasSuffix(t, ".String"):
+		return "single text"
+	}
+	return "group of keys"
 }
 
 // allKeys lists every key of the configuration, at any depth.
