@@ -52,7 +52,7 @@ var libraries = map[string]string{
 	"github.com/segmentio/kafka-go":                           "internal/topic",
 	"github.com/cockroachdb/pebble":                           "internal/state",
 	"github.com/twmb/franz-go":                                "internal/broker",
-	"go.yaml.in/yaml":                                "internal/config",
+	"go.yaml.in/yaml":                                         "internal/config",
 	"github.com/spf13/cobra":                                  "cmd/crosswalk",
 	"github.com/vbauerster/mpb":                               "cmd/crosswalk",
 	"github.com/prometheus/client_golang/prometheus/promhttp": "internal/console",
