@@ -27,20 +27,19 @@ func (c *Client) Ensure(ctx context.Context, specs ...Spec) error {
 	for i, s := range specs {
 		names[i] = s.Name
 	}
-	err := retry(ctx, func() error {
+	return retry(ctx, func() error {
 		if err := c.layout.refresh(ctx, names...); err != nil {
 			return err
 		}
+		// A broker may not know yet of a topic that was just made or deleted, so both steps are taken until it does.
 		missing := slices.DeleteFunc(slices.Clone(specs), func(s Spec) bool { return c.exists(s.Name) })
 		if len(missing) > 0 {
-			return c.create(ctx, missing)
+			if err := c.create(ctx, missing); err != nil {
+				return err
+			}
 		}
-		return nil
+		return c.usable(ctx, names)
 	})
-	if err != nil {
-		return err
-	}
-	return retry(ctx, func() error { return c.usable(ctx, names) })
 }
 
 func (c *Client) exists(topic string) bool {

@@ -67,15 +67,19 @@ func recreation(ctx context.Context, e *Env) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.Ensure(ctx, topic.Spec{Name: name, Partitions: 2}); err != nil {
-		return err
-	}
-	after, err := c.Identity(ctx, name)
-	if err != nil {
-		return err
-	}
-	if after[name] == before[name] || after[name] == "" {
-		return fmt.Errorf("identity was %s and is %s", before[name], after[name])
+	// A broker may take a moment to hear of the deletion.
+	for after := before; after[name] == before[name] || after[name] == ""; {
+		if err := c.Ensure(ctx, topic.Spec{Name: name, Partitions: 2}); err != nil {
+			return err
+		}
+		if after, err = c.Identity(ctx, name); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("identity was %s and is %s", before[name], after[name])
+		}
 	}
 	for err == nil {
 		_, err = r.Poll(ctx)
