@@ -22,7 +22,7 @@ type Changed struct {
 
 // Operation is one step of a transaction.
 type Operation struct {
-	Op     string     `json:"op"` // create update delete undelete purge merge
+	Op     string     `json:"op"` // create update delete undelete purge merge archive
 	Object string     `json:"object"`
 	ID     string     `json:"id"`
 	Losers []string   `json:"losers"` // of merge
@@ -83,6 +83,8 @@ func do(tx *org.Tx, o *org.Org, op Operation, names map[string]string) (string, 
 		err = tx.Undelete(op.Object, id)
 	case "purge":
 		err = tx.Purge(op.Object, id)
+	case "archive":
+		err = tx.Archive(op.Object, id)
 	case "merge":
 		losers := make([]string, len(op.Losers))
 		for i, l := range op.Losers {
@@ -90,7 +92,7 @@ func do(tx *org.Tx, o *org.Org, op Operation, names map[string]string) (string, 
 		}
 		err = tx.Merge(op.Object, id, losers, fields)
 	default:
-		err = &misuse{http.StatusBadRequest, "there is no operation " + strconv.Quote(op.Op) + "; create, update, delete, undelete, purge and merge are known"}
+		err = &misuse{http.StatusBadRequest, "there is no operation " + strconv.Quote(op.Op) + "; create, update, delete, undelete, purge, merge and archive are known"}
 	}
 	if op.As != "" {
 		names[op.As] = id

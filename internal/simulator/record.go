@@ -1,12 +1,13 @@
 package simulator
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
+	"hash/fnv"
 	"net/http"
-	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"crosswalk/internal/simulator/org"
 	"crosswalk/internal/simulator/soql"
@@ -65,12 +66,17 @@ func (c *call) getRecord() {
 		return
 	}
 	var out []byte
+	var modified time.Time
 	found, gone := false, false
 	w := renderer{base: "/services/data/v" + c.version, catalog: c.s.catalog()}
 	c.s.org.View(func(v org.View) {
 		r, ok := c.shown(v, ob, c.path[1])
 		if found = ok; found {
 			out = append(w.record(out, r, columns), '\n')
+			if f, ok := ob.Field("LastModifiedDate"); ok {
+				text, _ := r.Text(f)
+				modified, _ = org.ParseDatetime(text)
+			}
 			return
 		}
 		full, _ := org.NormalizeID(c.path[1])
@@ -82,10 +88,82 @@ func (c *call) getRecord() {
 		c.fail(http.StatusNotFound, "ENTITY_IS_DELETED", "entity is deleted")
 	case !found:
 		c.fail(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
-	default:
+	case !c.unchanged(ob, out, modified):
 		c.w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 		_, _ = c.w.Write(out) // the client may be gone
 	}
+}
+
+// unchanged answers 304 when the client has this very record: by ETag, on Account only, or by date (facts 2.1).
+func (c *call) unchanged(ob *org.Object, body []byte, modified time.Time) bool {
+	if !modified.IsZero() {
+		c.w.Header().Set("Last-Modified", modified.UTC().Format(http.TimeFormat))
+		if c.notModified(modified) {
+			return true
+		}
+	}
+	if ob.Name != "Account" {
+		return false
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(body)
+	tag := fmt.Sprintf("%q", strconv.FormatUint(h.Sum64(), 16))
+	c.w.Header()["ETag"] = []string{tag} // spelt as Salesforce spells it
+	if c.r.Header.Get("If-None-Match") != tag {
+		return false
+	}
+	c.w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
+// blobOrExternal serves /sobjects/X/{id}/{blobField} and /sobjects/X/{externalIdField}/{value}.
+func (c *call) blobOrExternal() {
+	if _, ok := org.NormalizeID(c.path[1]); ok {
+		c.blob()
+		return
+	}
+	ob, ok := c.object(c.path[0])
+	if !ok {
+		return
+	}
+	f, ok := ob.Field(c.path[1])
+	if !ok || !f.ExternalID || !c.s.catalog().Visible(ob, f) {
+		c.fail(http.StatusNotFound, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+c.path[1])
+		return
+	}
+	value := c.path[2]
+	quoted := "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+	if f.Kind == org.Number || f.Kind == org.Int {
+		quoted = value
+	}
+	plan, scope, ok := c.compile("SELECT Id FROM " + ob.Name + " WHERE " + f.Name + " = " + quoted)
+	if !ok {
+		return
+	}
+	res := c.s.search(plan, scope)
+	defer res.release()
+	var ids []string
+	c.s.org.ViewAt(res.seq, func(v org.View) {
+		for _, slot := range res.slots {
+			if r, ok := v.Row(ob, slot); ok {
+				ids = append(ids, r.ID())
+			}
+		}
+	})
+	if len(ids) > 1 { // 300: the client must choose
+		urls := make([]string, len(ids))
+		for i, id := range ids {
+			urls[i] = "/services/data/v" + c.version + "/sobjects/" + ob.Name + "/" + id
+		}
+		c.json(http.StatusMultipleChoices, urls)
+		return
+	}
+	if len(ids) == 0 {
+		c.fail(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
+		return
+	}
+	c.path = []string{c.path[0], ids[0]}
+	c.getRecord()
 }
 
 // actor says how change events are to name the origin of a REST call (facts 5.2).
@@ -183,86 +261,4 @@ func (c *call) end(tx *org.Tx, err error) {
 	}
 	tx.Commit()
 	c.w.WriteHeader(http.StatusNoContent)
-}
-
-// maxCollection is how many records one POST may ask for (facts 2.7).
-const maxCollection = 2000
-
-// collection serves several records of one object in the order asked for; null for what is not there.
-func (c *call) collection() {
-	ob, ok := c.object(c.path[0])
-	if !ok {
-		return
-	}
-	var body struct {
-		IDs    []string `json:"ids"`
-		Fields []string `json:"fields"`
-	}
-	if c.r.Method == http.MethodPost {
-		if !c.decode(&body) {
-			return
-		}
-	} else {
-		q := c.r.URL.Query()
-		body.IDs, body.Fields = strings.Split(q.Get("ids"), ","), strings.Split(q.Get("fields"), ",")
-	}
-	if len(body.IDs) > maxCollection {
-		c.fail(http.StatusBadRequest, "EXCEEDED_ID_LIMIT", "The number of ids exceeds the limit of 2000")
-		return
-	}
-	if len(body.Fields) == 0 || body.Fields[0] == "" || len(body.IDs) == 0 || body.IDs[0] == "" {
-		c.fail(http.StatusBadRequest, "INVALID_FIELD", "ids and fields are required")
-		return
-	}
-	columns, ok := c.columnsFor(ob, body.Fields)
-	if !ok {
-		return
-	}
-	if !slices.ContainsFunc(columns, func(col soql.Column) bool { return col.Field.Name == "Id" }) {
-		id, _ := ob.Field("Id")
-		columns = append([]soql.Column{{Names: []string{"Id"}, Field: id, Object: ob}}, columns...)
-	}
-	out := []byte{'['}
-	w := renderer{base: "/services/data/v" + c.version, catalog: c.s.catalog()}
-	c.s.org.View(func(v org.View) {
-		for i, id := range body.IDs {
-			if i > 0 {
-				out = append(out, ',')
-			}
-			if r, ok := c.shown(v, ob, strings.TrimSpace(id)); ok {
-				out = w.record(out, r, columns)
-			} else {
-				out = append(out, "null"...)
-			}
-		}
-	})
-	c.w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	_, _ = c.w.Write(append(out, "]\n"...)) // the client may be gone
-}
-
-// blob serves the bytes of a base64 field, and a note's plain body.
-func (c *call) blob() {
-	ob, ok := c.object(c.path[0])
-	if !ok {
-		return
-	}
-	f, ok := ob.Field(c.path[2])
-	if !ok || f.Kind != org.Blob && (ob.Name != "Note" || f.Name != "Body") || !c.s.catalog().Visible(ob, f) {
-		c.fail(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
-		return
-	}
-	var body []byte
-	found := false
-	c.s.org.View(func(v org.View) {
-		var r org.Row
-		if r, found = c.shown(v, ob, c.path[1]); found {
-			body, _ = r.Append(nil, f)
-		}
-	})
-	if !found {
-		c.fail(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
-		return
-	}
-	c.w.Header().Set("Content-Type", "application/octetstream")
-	_, _ = bytes.NewReader(body).WriteTo(c.w) // the client may be gone
 }

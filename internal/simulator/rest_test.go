@@ -27,7 +27,8 @@ func TestVersions(t *testing.T) {
 	if a.header.Get("Sforce-Limit-Info") != "" {
 		t.Error("/services/data must not carry Sforce-Limit-Info")
 	}
-	for _, v := range []string{"v30.0", "v69.0", "v66", "66.0", "v66.1"} {
+	b.send("GET", "/services/data/v30.0/sobjects", "").must(t, http.StatusGone)
+	for _, v := range []string{"v69.0", "v66", "66.0", "v66.1"} {
 		b.send("GET", "/services/data/"+v+"/sobjects", "").must(t, http.StatusNotFound)
 	}
 }
@@ -167,6 +168,52 @@ func TestRecords(t *testing.T) {
 	b.send("DELETE", path, "").must(t, http.StatusNoContent)
 	b.send("DELETE", path, "").must(t, http.StatusNotFound)
 	b.send("PUT", path, `{}`).must(t, http.StatusMethodNotAllowed).has(t, `"METHOD_NOT_ALLOWED"`, "GET,PATCH,DELETE")
+}
+
+func TestConditionalRecords(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{})
+	path := rest + "/sobjects/Account/" + b.account(org.Fields{"Name": "A"})
+	a := b.send("GET", path, "").must(t, http.StatusOK)
+	tag := map[string][]string(a.header)["ETag"][0]
+	same := func(r *http.Request) { r.Header.Set("If-None-Match", tag) }
+	b.send("GET", path, "", same).must(t, http.StatusNotModified)
+	b.send("GET", path, "", func(r *http.Request) { r.Header.Set("If-Modified-Since", a.header.Get("Last-Modified")) }).must(t, http.StatusNotModified)
+	b.send("PATCH", path, `{"Phone":"1"}`).must(t, http.StatusNoContent)
+	b.send("GET", path, "", same).must(t, http.StatusOK)
+	b.send("GET", path, "", func(r *http.Request) { r.Header.Set("Accept", "application/xml") }).must(t, http.StatusNotImplemented)
+}
+
+func TestExternalIDs(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{Org: org.Config{Seed: 1, Accounts: 3}})
+	for i, number := range []string{"it's \\", "twice", "twice"} {
+		if err := b.Org().Update("Account", org.MakeID("001", uint64(i+1)), org.Fields{org.SeedField: number}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := rest + "/sobjects/Account/" + org.SeedField + "/"
+	b.send("GET", path+url.PathEscape("it's \\"), "").must(t, http.StatusOK).has(t, org.MakeID("001", 1))
+	b.send("GET", path+"twice", "").must(t, http.StatusMultipleChoices).has(t, rest+"/sobjects/Account/"+org.MakeID("001", 3))
+	b.send("GET", path+"none", "").must(t, http.StatusNotFound)
+	b.send("GET", rest+"/sobjects/Account/Nope__c/x", "").must(t, http.StatusNotFound).has(t, "Provided external ID field does not exist or is not accessible: Nope__c")
+}
+
+func TestArchivedActivities(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{})
+	cursor := b.start()
+	a := b.control("POST", "/transaction", `{"operations":[{"op":"create","object":"Task","fields":{"Subject":"Call"}}]}`).must(t, http.StatusOK)
+	id := a.read(t)["ids"].([]any)[0].(string)
+	b.control("POST", "/transaction", `{"operations":[{"op":"archive","object":"Task","id":"`+id+`"}]}`).must(t, http.StatusOK)
+	events, _ := b.newEvents(cursor)
+	if len(events) != 2 || events[1] != "GAP_UPDATE Task "+id {
+		t.Errorf("events %v", events)
+	}
+	q := query("SELECT Id, IsArchived FROM Task")
+	b.send("GET", q, "").must(t, http.StatusOK).has(t, `"totalSize":0`)
+	b.send("GET", strings.Replace(q, "/query", "/queryAll", 1), "").must(t, http.StatusOK).has(t, `"IsArchived":true`)
+	b.control("POST", "/transaction", `{"operations":[{"op":"archive","object":"Account","id":"`+id+`"}]}`).must(t, http.StatusBadRequest)
 }
 
 func TestCollections(t *testing.T) {

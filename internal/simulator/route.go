@@ -66,7 +66,7 @@ func init() {
 		{"GET", v + "/sobjects/{}/{}", (*call).getRecord, false},
 		{"PATCH", v + "/sobjects/{}/{}", (*call).updateRecord, false},
 		{"DELETE", v + "/sobjects/{}/{}", (*call).deleteRecord, false},
-		{"GET", v + "/sobjects/{}/{}/{}", (*call).blob, false},
+		{"GET", v + "/sobjects/{}/{}/{}", (*call).blobOrExternal, false},
 		{"GET", v + "/composite/sobjects/{}", (*call).collection, false},
 		{"POST", v + "/composite/sobjects/{}", (*call).collection, false},
 		{"POST", v + "/jobs/query", (*call).createJob, false},
@@ -138,7 +138,7 @@ func (s *Simulator) serveOrg(w http.ResponseWriter, r *http.Request) {
 			free = free[1:]
 		}
 		c.path = free
-		if rt.open || c.admit() {
+		if rt.open || !c.wantsXML() && c.admit() {
 			closed := c.compress()
 			rt.handle(c)
 			closed()
@@ -150,6 +150,16 @@ func (s *Simulator) serveOrg(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.unknown()
+}
+
+// wantsXML refuses clients that take XML only (facts 2.1): the simulator writes JSON.
+func (c *call) wantsXML() bool {
+	accept := c.r.Header.Get("Accept")
+	if strings.Contains(accept, "xml") && !strings.Contains(accept, "json") && !strings.Contains(accept, "*") {
+		c.unsupported("XML responses; ask for application/json")
+		return true
+	}
+	return false
 }
 
 func methodsOf(path []string) []string {
@@ -237,8 +247,13 @@ const (
 
 func (c *call) takeVersion(segment string) bool {
 	var n, zero int
-	if _, err := fmt.Sscanf(segment, "v%d.%d", &n, &zero); err != nil || fmt.Sprintf("v%d.0", n) != segment || n < minVersion || n > maxVersion {
+	_, err := fmt.Sscanf(segment, "v%d.%d", &n, &zero)
+	switch {
+	case err != nil || fmt.Sprintf("v%d.0", n) != segment || n > maxVersion || n < 1:
 		c.fail(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
+		return false
+	case n < minVersion:
+		c.fail(http.StatusGone, "UNSUPPORTED_API_VERSION", "The API version "+segment[1:]+" is retired")
 		return false
 	}
 	c.version = segment[1:]

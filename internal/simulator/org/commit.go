@@ -97,7 +97,7 @@ func (tx *Tx) change(p *pending) (Change, bool) {
 	}
 	c := Change{Entity: p.object.Name, ID: p.object.table.id(p.slot), Kind: p.kind}
 	switch {
-	case tx.actor.Direct:
+	case tx.actor.Direct || p.direct:
 		c.Kind = "GAP_" + p.kind
 		return c, true
 	case p.kind == "CREATE" || p.kind == "UNDELETE":

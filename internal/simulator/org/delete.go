@@ -175,6 +175,31 @@ func (tx *Tx) Purge(object, id string) error {
 	return nil
 }
 
+// Archive hides an activity from plain queries, as the nightly archiving does: its event is a GAP_UPDATE (facts 5.4, 7).
+func (tx *Tx) Archive(object, id string) error {
+	ob, err := tx.lookup(object, 'u')
+	if err != nil {
+		return err
+	}
+	f, ok := ob.Field("IsArchived")
+	if !ok || ob.Name != "Task" {
+		return refuse("INVALID_TYPE_FOR_OPERATION", "entity type %s is not archived", ob.Name)
+	}
+	tx.org.mu.Lock()
+	defer tx.org.mu.Unlock()
+	p, err := tx.open(ob, id)
+	if err != nil {
+		return err
+	}
+	if p.state != live {
+		return refuse("ENTITY_IS_DELETED", "entity is deleted")
+	}
+	p.values[f.Index] = "true"
+	p.direct = true
+	tx.touch(p)
+	return nil
+}
+
 // Merge moves what belongs to the losers to the winner, saves fields on the winner, and deletes the losers, whose
 // MasterRecordId names the winner from then on (facts 5.4).
 func (tx *Tx) Merge(object, winner string, losers []string, fields Fields) error {

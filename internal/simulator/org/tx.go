@@ -33,6 +33,7 @@ type pending struct {
 	values  []string
 	state   state
 	cascade uint64
+	direct  bool // changed behind the application's back
 }
 
 // Begin starts a transaction.
