@@ -156,8 +156,8 @@ func TestF08MovesDuringChanges(t *testing.T) {
 	for round := range 6 {
 		for i := range 300 {
 			rev++
-			p.put1(record(join.Account, fmt.Sprint("a", i%50), rev, customer.Fields{"X": fmt.Sprint("C", (i+round)%60)}))
-			p.put1(record(join.Customer, fmt.Sprint("e", i%50), rev, customer.Fields{"Y": fmt.Sprint("C", i%60)}))
+			p.send(record(join.Account, fmt.Sprint("a", i%50), rev, customer.Fields{"X": fmt.Sprint("C", (i+round)%60)}))
+			p.send(record(join.Customer, fmt.Sprint("e", i%50), rev, customer.Fields{"Y": fmt.Sprint("C", i%60)}))
 		}
 		p.end(round%2 == 1) // each on its own disk, which is stale by the time it is its turn again
 		p.config.StateDir = dirs[round%2]
@@ -166,19 +166,6 @@ func TestF08MovesDuringChanges(t *testing.T) {
 	p.must(p.writer.Flush(p.ctx))
 	p.settled(true)
 	p.check()
-}
-
-// put1 writes a step without waiting for it.
-func (p *pipeline) put1(s conformance.Step) {
-	p.t.Helper()
-	p.in.Give(s)
-	for _, r := range s.Records {
-		value, err := p.frame(p.ctx, r.Schema(), r.Body())
-		p.must(err)
-		p.must(p.writer.Send(p.ctx, topic.Record{
-			Topic: p.names.inputs[r.Kind-1], Key: []byte(r.Key), Value: value, Headers: versionHeaders(r.Version.Epoch, r.Version.Rev),
-		}, nil))
-	}
 }
 
 // F10 and R4: one dead letter with its position, and everything else goes on.
@@ -240,8 +227,8 @@ func TestF12KilledDuringLinkChange(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	for i := range 20 {
-		p.put1(record(join.Account, fmt.Sprint("a", i), 1, customer.Fields{"X": fmt.Sprint("C", i), "Z": fmt.Sprint("D", i)}))
-		p.put1(record(join.Customer, fmt.Sprint("e", i), 1, customer.Fields{"Y": fmt.Sprint("C", i), "W": fmt.Sprint("D", 19-i)}))
+		p.send(record(join.Account, fmt.Sprint("a", i), 1, customer.Fields{"X": fmt.Sprint("C", i), "Z": fmt.Sprint("D", i)}))
+		p.send(record(join.Customer, fmt.Sprint("e", i), 1, customer.Fields{"Y": fmt.Sprint("C", i), "W": fmt.Sprint("D", 19-i)}))
 	}
 	p.must(p.writer.Flush(p.ctx))
 	p.start()

@@ -89,7 +89,9 @@ func New(c Config) (*Matcher, error) {
 }
 
 // Task is the name of the matcher's task, for the group that shares tasks and as its transactional id.
-func (m *Matcher) Task() string { return "matcher/" + m.config.Org }
+func (m *Matcher) Task() string { return taskOf(m.config.Org) }
+
+func taskOf(org string) string { return "matcher/" + org }
 
 // Run matches until ctx ends, and returns nil then. An error is a sentence for the operator: the matcher has stopped
 // publishing, its state is that of the last commit, and Run may be called again. topic.ErrFenced means that another

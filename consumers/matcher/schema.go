@@ -2,7 +2,6 @@ package matcher
 
 import (
 	"context"
-
 	"fmt"
 	"log/slog"
 	"time"

@@ -109,7 +109,7 @@ func (s *session) frames(ctx context.Context) (frames [join.Topics][]byte, ids [
 // written by another owner, or by this one before it was killed.
 func (s *session) takeOver(ctx context.Context) error {
 	w, err := s.config.Kafka.NewWriter(ctx, topic.WriterConfig{
-		Task: "matcher/" + s.config.Org, Topics: s.names.written(), Compression: s.config.Compression,
+		Task: taskOf(s.config.Org), Topics: s.names.written(), Compression: s.config.Compression,
 	})
 	if err != nil {
 		return err

@@ -28,16 +28,39 @@ type filler struct {
 }
 
 var accountFields = change.NewSchema("Account", []change.Field{
-	{Name: "Id"}, {Name: "Name"}, {Name: "ERP_No__c"}, {Name: "BillingStreet"}, {Name: "BillingCity"}, {Name: "BillingPostalCode"},
-	{Name: "BillingCountry"}, {Name: "Phone"}, {Name: "Website"}, {Name: "Industry"}, {Name: "AnnualRevenue", Type: change.TypeDecimal},
-	{Name: "NumberOfEmployees", Type: change.TypeInt}, {Name: "LastModifiedDate", Type: change.TypeDatetime},
-	{Name: "SystemModstamp", Type: change.TypeDatetime}, {Name: "ParentId"}, {Name: "Rating"},
+	{Name: "Id"},
+	{Name: "Name"},
+	{Name: "ERP_No__c"},
+	{Name: "BillingStreet"},
+	{Name: "BillingCity"},
+	{Name: "BillingPostalCode"},
+	{Name: "BillingCountry"},
+	{Name: "Phone"},
+	{Name: "Website"},
+	{Name: "Industry"},
+	{Name: "AnnualRevenue", Type: change.TypeDecimal},
+	{Name: "NumberOfEmployees", Type: change.TypeInt},
+	{Name: "LastModifiedDate", Type: change.TypeDatetime},
+	{Name: "SystemModstamp", Type: change.TypeDatetime},
+	{Name: "ParentId"},
+	{Name: "Rating"},
 })
 
 var contactFields = change.NewSchema("Contact", []change.Field{
-	{Name: "Id"}, {Name: "AccountId"}, {Name: "FirstName"}, {Name: "LastName"}, {Name: "Email"}, {Name: "Phone"}, {Name: "MobilePhone"},
-	{Name: "Title"}, {Name: "Department"}, {Name: "MailingCity"}, {Name: "MailingCountry"}, {Name: "Birthdate", Type: change.TypeDate},
-	{Name: "HasOptedOutOfEmail", Type: change.TypeBool}, {Name: "SystemModstamp", Type: change.TypeDatetime},
+	{Name: "Id"},
+	{Name: "AccountId"},
+	{Name: "FirstName"},
+	{Name: "LastName"},
+	{Name: "Email"},
+	{Name: "Phone"},
+	{Name: "MobilePhone"},
+	{Name: "Title"},
+	{Name: "Department"},
+	{Name: "MailingCity"},
+	{Name: "MailingCountry"},
+	{Name: "Birthdate", Type: change.TypeDate},
+	{Name: "HasOptedOutOfEmail", Type: change.TypeBool},
+	{Name: "SystemModstamp", Type: change.TypeDatetime},
 })
 
 // fill writes all records once, or random changes of them.
@@ -183,7 +206,8 @@ func (f *filler) writeCustomer(i int) error {
 		Number: fmt.Sprintf("C-%07d", i), Name: text(fmt.Sprintf("ACME TRADING %d LTD", i)), Balance: balance, Currency: text("USD"),
 		Terms: text("NET30"), Email: text("ap@acme.example"), Phone: text("+1 217 555 0103"), UpdatedAt: change.DatetimeValue(1763805600000 + f.rev),
 		Attributes: []avro.Attribute{
-			{Name: "credit_limit", Value: avro.FieldValue{Scalar: balance}}, {Name: "region", Value: avro.FieldValue{Scalar: text("Midwest")}},
+			{Name: "credit_limit", Value: avro.FieldValue{Scalar: balance}},
+			{Name: "region", Value: avro.FieldValue{Scalar: text("Midwest")}},
 			{Name: "sales_rep", Value: avro.FieldValue{Scalar: text("J. Smith")}},
 		},
 	}
@@ -197,9 +221,13 @@ func (f *filler) writeCustomer(i int) error {
 func (f *filler) send(to int, key string, value []byte) error {
 	f.buf = value
 	headers := []topic.Header{
-		{Key: "epoch", Value: []byte("1")}, {Key: "rev", Value: strconv.AppendInt(nil, f.rev, 10)}, {Key: "op", Value: []byte("update")},
-		{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(key + "-1-" + strconv.FormatInt(f.rev, 10))},
-		{Key: "ce_type", Value: []byte("crosswalk.salesforce.update")}, {Key: "ce_time", Value: []byte("2026-11-22T10:00:00.000Z")},
+		{Key: "epoch", Value: []byte("1")},
+		{Key: "rev", Value: strconv.AppendInt(nil, f.rev, 10)},
+		{Key: "op", Value: []byte("update")},
+		{Key: "ce_specversion", Value: []byte("1.0")},
+		{Key: "ce_id", Value: []byte(key + "-1-" + strconv.FormatInt(f.rev, 10))},
+		{Key: "ce_type", Value: []byte("crosswalk.salesforce.update")},
+		{Key: "ce_time", Value: []byte("2026-11-22T10:00:00.000Z")},
 	}
 	return f.writer.Send(f.ctx, topic.Record{Topic: f.topics[to], Key: []byte(key), Value: value, Headers: headers}, nil)
 }

@@ -159,7 +159,8 @@ func (in *Inputs) CheckPlaces(s naive.State) error {
 	}
 	for kind, prefix := range map[join.Kind]string{join.Account: "account/", join.Customer: "erp/"} {
 		for key, r := range in.latest[kind] {
-			isLive := r.Fields != nil && (kind == join.Account || r.Fields[ERPDeletedField] != true)
+			flagged, _ := r.Fields[ERPDeletedField].(bool)
+			isLive := r.Fields != nil && (kind == join.Account || !flagged)
 			if n := len(places[prefix+key]); isLive && n != 1 || !isLive && n != 0 {
 				return fmt.Errorf("R14: %s%s (live: %v) is in %q", prefix, key, isLive, places[prefix+key])
 			}

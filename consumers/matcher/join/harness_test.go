@@ -125,7 +125,6 @@ type matcher struct {
 	store   *memory
 	log     []join.Input // the inputs, in one order for all topics
 	outs    published
-	seen    int // outs that the state knows of
 	grace   int64
 	bytes   int
 	now     int64

@@ -23,8 +23,11 @@ func TestShortenedFieldsComeBack(t *testing.T) {
 	t.Parallel()
 	var s shapes
 	for i, m := range [][]byte{
-		fieldsOf(), fieldsOf("A", "1"), fieldsOf("A", "2"), fieldsOf("A", "1", "B", ""), {2, 2, 'A', 0, 0},
-		{2, 2, 'A', 2 * fieldMap, 2, 2, 'x', 2 * fieldLong, 14, 0, 0}, {2, 2, 'A', 2 * fieldList, 2, 2 * fieldBool, 1, 0, 0}, fieldsOf("A", string(make([]byte, 300))),
+		fieldsOf(), fieldsOf("A", "1"), fieldsOf("A", "2"), fieldsOf("A", "1", "B", ""),
+		{2, 2, 'A', 0, 0},
+		{2, 2, 'A', 2 * fieldMap, 2, 2, 'x', 2 * fieldLong, 14, 0, 0},
+		{2, 2, 'A', 2 * fieldList, 2, 2 * fieldBool, 1, 0, 0},
+		fieldsOf("A", string(make([]byte, 300))),
 	} {
 		short, ok := s.shorten(nil, m)
 		if !ok || !bytes.Equal(s.lengthen(nil, short), m) {

@@ -165,7 +165,8 @@ func (c *computation) fit(v customer.View) customer.View {
 	v.Truncated = true
 	for _, drop := range []func(*customer.Account) bool{dropNote, dropContact, dropFields} {
 		for i := len(v.Accounts) - 1; i >= 0; i-- {
-			for !c.Fits(v) && drop(&v.Accounts[i]) {
+			for dropped := true; dropped && !c.Fits(v); {
+				dropped = drop(&v.Accounts[i])
 			}
 		}
 	}
@@ -201,8 +202,9 @@ func (c *computation) deleted(fields customer.Fields) bool {
 	if c.ERPDeletedField == "" {
 		return false
 	}
-	flag, _ := at(fields, split(c.ERPDeletedField))
-	return flag == true
+	value, _ := at(fields, split(c.ERPDeletedField))
+	flag, _ := value.(bool)
+	return flag
 }
 
 func keys(records map[string]Record) []string { return slices.Sorted(maps.Keys(records)) }
