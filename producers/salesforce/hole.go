@@ -52,7 +52,10 @@ func (l *loop) closeHole(ctx context.Context, name string, done handover.Snapsho
 // holeReason is a reason as a metric's label: one of a few words.
 func holeReason(reason string) string {
 	for _, r := range []struct{ begins, label string }{
-		{"overflow", "overflow"}, {"wildcard", "wildcard"}, {"400", "replay_id_refused"}, {"the position is older", "position_expired"},
+		{"overflow", "overflow"},
+		{"wildcard", "wildcard"},
+		{"400", "replay_id_refused"},
+		{"the position is older", "position_expired"},
 		{"silent", "silence"},
 	} {
 		if len(reason) >= len(r.begins) && reason[:len(r.begins)] == r.begins {

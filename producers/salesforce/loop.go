@@ -56,7 +56,15 @@ type input struct {
 	done chan error
 }
 
-var errEnded = errors.New("the producer has ended")
+// submit hands an input to the loop and does not wait for it. Inputs of one goroutine are taken in their order.
+func (l *loop) submit(ctx context.Context, fn func() error) error {
+	select {
+	case l.inputs <- input{do: fn}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // do hands an input to the loop and waits until what follows from it is durable.
 func (l *loop) do(ctx context.Context, fn func() error) error {
@@ -110,14 +118,7 @@ func (l *loop) live(ctx context.Context) error {
 	for {
 		select {
 		case in := <-l.inputs:
-			err := in.do()
-			if err == nil {
-				err = l.commit(ctx)
-			}
-			if in.done != nil {
-				in.done <- err
-			}
-			if err != nil {
+			if err := l.take(ctx, in); err != nil {
 				return err
 			}
 		case <-ticker.C:
@@ -136,12 +137,47 @@ func (l *loop) live(ctx context.Context) error {
 	}
 }
 
+// groupLimit is up to how many records change before they are made durable.
+const groupLimit = 20_000
+
+// take applies an input and those that wait behind it, and makes them durable together.
+func (l *loop) take(ctx context.Context, in input) error {
+	group := []input{in}
+	err := in.do()
+	for more := true; more && err == nil && len(l.records.step) < groupLimit; {
+		select {
+		case in := <-l.inputs:
+			group = append(group, in)
+			err = in.do()
+		default:
+			more = false
+		}
+	}
+	if err == nil {
+		err = l.commit(ctx)
+	}
+	for _, in := range group {
+		if in.done != nil {
+			in.done <- err
+		}
+	}
+	return err
+}
+
 // positionEvery is how long a position may wait to be written; a crash repeats that much.
 const positionEvery = time.Second
 
-// commit makes what the last input changed durable, in the order of H1: published and acknowledged, then the records,
+// commit makes what the last inputs changed durable, in the order of H1: published and acknowledged, then the records,
 // then the position.
 func (l *loop) commit(ctx context.Context) error {
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
+	return l.storePosition(ctx, false)
+}
+
+// settle publishes, waits for the acknowledgements, and commits the records.
+func (l *loop) settle(ctx context.Context) error {
 	pubs := l.m.Publications()
 	for i := range pubs {
 		if err := l.publish(ctx, &pubs[i]); err != nil {
@@ -154,11 +190,9 @@ func (l *loop) commit(ctx context.Context) error {
 		}
 		l.lag(pubs)
 	}
+	err := l.save()
 	l.arena = l.arena[:0]
-	if err := l.save(); err != nil {
-		return err
-	}
-	return l.storePosition(ctx, false)
+	return err
 }
 
 // save commits what the step changed to the local state, with the offsets that it reflects.
@@ -181,8 +215,13 @@ func (l *loop) save() error {
 }
 
 // storePosition writes the position when it has changed: at once when a restart must find it, else about once a
-// second. It must not be called inside a delivery.
+// second. It must not be called between two events of a delivery.
 func (l *loop) storePosition(ctx context.Context, now bool) error {
+	if now { // inputs before this one may not be durable yet
+		if err := l.settle(ctx); err != nil {
+			return err
+		}
+	}
 	if !now && !l.due && time.Since(l.storedAt) < positionEvery {
 		return nil
 	}

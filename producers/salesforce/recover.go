@@ -3,7 +3,6 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -109,13 +108,6 @@ func (l *loop) setClock(ctx context.Context) error {
 	}
 	l.clockSkew.Store(int64(skew))
 	return nil
-}
-
-// foreignRecord is a record in the topic with a lower version than one before it (W3).
-type foreignRecord struct {
-	key   handover.Key
-	value []byte
-	rec   handover.Record
 }
 
 // rebuild reads what the local copy does not reflect, all of the topics when the copy is of no use.
@@ -306,82 +298,5 @@ func (l *loop) putMeta(batch *state.Batch) error {
 		return fmt.Errorf("encode what the state reflects: %w", err)
 	}
 	batch.Set([]byte(metaKey), data)
-	return nil
-}
-
-// answer repairs a record of another producer (W3).
-func (l *loop) answer(f foreignRecord) error {
-	l.cfg.Logger.Warn("a former producer wrote late; the record is published again", "entity", f.key.Entity, "id", f.key.ID)
-	rec, err := l.records.Load(f.key)
-	if err != nil {
-		return err
-	}
-	if rec.State == handover.Unknown {
-		l.records.step[f.key] = &stored{value: f.value}
-	}
-	l.cfg.Metrics.repaired.Inc()
-	return l.m.Foreign(f.key, f.rec)
-}
-
-// answerForeign looks at what stands between our own records in the topics.
-func (l *loop) answerForeign(ctx context.Context) error {
-	for _, s := range l.offsets.takeForeign() {
-		if err := l.answerSpan(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *loop) answerSpan(ctx context.Context, s span) error {
-	ends, err := l.cfg.Kafka.Offsets(ctx, s.topic)
-	if err != nil {
-		return err
-	}
-	from := topic.Position{}
-	for _, p := range ends[s.topic] {
-		from[s.topic] = append(from[s.topic], p.End)
-	}
-	from[s.topic][s.partition] = s.from
-	reader, err := l.cfg.Kafka.NewReader(topic.ReaderConfig{Topics: []string{s.topic}, From: from})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = reader.Close() }() // only ends the fetching
-	for next := s.from; next < s.to; {
-		f, err := reader.Poll(ctx)
-		if err != nil {
-			return err
-		}
-		for _, rec := range f.Records {
-			if rec.Partition != s.partition || rec.Offset < s.from || rec.Offset >= s.to {
-				continue
-			}
-			if err := l.takeForeign(rec); err != nil {
-				return err
-			}
-		}
-		next = f.Next[s.topic][s.partition]
-	}
-	return nil
-}
-
-func (l *loop) takeForeign(rec topic.Record) error {
-	for name, t := range l.topics.entity {
-		if t != rec.Topic {
-			continue
-		}
-		k := handover.Key{Entity: name, ID: string(rec.Key)}
-		s, err := l.recordOf(k, rec)
-		if err != nil {
-			return err
-		}
-		switch {
-		case s.Version.Epoch > l.m.Epoch():
-			return errors.Join(topic.ErrFenced, fmt.Errorf("record %d of %s partition %d has a later epoch", rec.Offset, rec.Topic, rec.Partition))
-		case s.Version.Epoch < l.m.Epoch():
-			return l.answer(foreignRecord{key: k, value: s.value, rec: s.Record})
-		}
-	}
 	return nil
 }

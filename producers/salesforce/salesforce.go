@@ -188,11 +188,14 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	l := &loop{
-		Producer: p, writer: writer, store: store, inputs: make(chan input),
+		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
 		entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
 	}
 	return l.run(ctx)
 }
+
+// inputsWaiting is how many inputs may wait for the loop, so that pages are read while it makes others durable.
+const inputsWaiting = 8
 
 // ensure makes the topics that are missing.
 func (p *Producer) ensure(ctx context.Context) error {

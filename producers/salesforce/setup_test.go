@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +14,6 @@ import (
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/broker"
-	"crosswalk/internal/change"
 	"crosswalk/internal/registry"
 	"crosswalk/internal/retry"
 	"crosswalk/internal/secret"
@@ -24,12 +21,11 @@ import (
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce"
-	"crosswalk/schemas"
 )
 
 // bench is a simulated org, a broker and a registry, all in process and on the wire, and a producer's configuration.
 type bench struct {
-	t        *testing.T
+	t        testing.TB
 	ctx      context.Context
 	sim      *simulator.Simulator
 	client   *sfapi.Client
@@ -42,7 +38,7 @@ type bench struct {
 // patience bounds how long a test waits for anything.
 const patience = 60 * time.Second
 
-func setup(t *testing.T, config simulator.Config) *bench {
+func setup(t testing.TB, config simulator.Config) *bench {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
@@ -77,7 +73,7 @@ func setup(t *testing.T, config simulator.Config) *bench {
 		Username: ready.Username, Password: secret.String(ready.Password), AllowAnyHost: true,
 	}, Logger: log})
 	b.must(err)
-	b.client, err = sfapi.New(sfapi.Config{Tokens: tokens, AllowAnyHost: true, PageRows: 50, Logger: log, Retry: quick})
+	b.client, err = sfapi.New(sfapi.Config{Tokens: tokens, AllowAnyHost: true, PageRows: pageRows(t), Logger: log, Retry: quick})
 	b.must(err)
 	b.config = salesforce.Config{
 		Client: b.client, Tokens: tokens, Kafka: b.kafka, Registry: b.registry, StateDir: t.TempDir(), Logger: log,
@@ -104,6 +100,14 @@ func (b *bench) live(name string, run func(context.Context) error) {
 			b.t.Errorf("%s: %v", name, err)
 		}
 	})
+}
+
+// pageRows makes pages small in tests, and as Salesforce decides in benchmarks.
+func pageRows(t testing.TB) int {
+	if _, ok := t.(*testing.B); ok {
+		return 0
+	}
+	return 50
 }
 
 // life is one run of a producer.
@@ -166,59 +170,6 @@ func (b *bench) await(p *life, wanted func(salesforce.Status) bool) {
 	}
 }
 
-// records counts what topics hold.
-func (b *bench) records(names ...string) (n int) {
-	b.t.Helper()
-	_, err := b.kafka.ReadAll(b.ctx, names, func(topic.Record) error { n++; return nil })
-	b.must(err)
-	return n
-}
-
-// audits are the audit events, as kind, state and reason.
-func (b *bench) audits() (out []string) {
-	b.t.Helper()
-	_, err := b.kafka.ReadAll(b.ctx, []string{"crosswalk.audit"}, func(r topic.Record) error {
-		_, body, err := avro.Unframe(r.Value)
-		if err != nil {
-			return err
-		}
-		a, err := avro.DecodeAudit(schemas.Audit, body)
-		if err == nil {
-			out = append(out, a.Kind+" "+a.State+" "+*a.Reason)
-		}
-		return err
-	})
-	b.must(err)
-	return out
-}
-
-// awaitNote waits until the topic has a note with this text; an empty one is a tombstone.
-func (b *bench) awaitNote(p *life, id, text string) {
-	b.t.Helper()
-	walker, err := avro.NewWalker(schemas.Note)
-	b.must(err)
-	b.await(p, func(salesforce.Status) bool {
-		last := "never published"
-		_, err := b.kafka.ReadAll(b.ctx, []string{"salesforce.note"}, func(r topic.Record) error {
-			if string(r.Key) != id {
-				return nil
-			}
-			if last = ""; r.Value == nil {
-				return nil
-			}
-			_, body, err := avro.Unframe(r.Value)
-			if err != nil {
-				return err
-			}
-			note, err := walker.Note(body)
-			last = note.Text
-			return err
-		})
-		b.must(err)
-		return last == text
-	})
-}
-
 // settle waits until everything that has happened in the org is published.
 func (l *life) settle() {
 	l.b.t.Helper()
@@ -228,132 +179,5 @@ func (l *life) settle() {
 	})
 	if err != nil {
 		l.b.t.Fatalf("%v (the last event is %d; status %+v)", err, last, l.Status())
-	}
-}
-
-// published is the latest record of every key of a topic, tombstones as nil, each value as text by field.
-func (b *bench) published(name string) map[string]map[string]string {
-	b.t.Helper()
-	return b.read(name, true)
-}
-
-// latest is published without a look at the versions.
-func (b *bench) latest(name string) map[string]map[string]string {
-	b.t.Helper()
-	return b.read(name, false)
-}
-
-func (b *bench) read(name string, rising bool) map[string]map[string]string {
-	b.t.Helper()
-	out := map[string]map[string]string{}
-	versions := map[string]change.Version{}
-	_, err := b.kafka.ReadAll(b.ctx, []string{name}, func(r topic.Record) error {
-		v := versionOf(r)
-		if rising && !versions[string(r.Key)].Less(v) {
-			b.t.Errorf("I6: %s has version %v after %v", r.Key, v, versions[string(r.Key)])
-		}
-		versions[string(r.Key)] = v
-		if r.Value == nil {
-			out[string(r.Key)] = nil
-			return nil
-		}
-		fields, err := b.decode(r.Value)
-		out[string(r.Key)] = fields
-		return err
-	})
-	b.must(err)
-	return out
-}
-
-func versionOf(r topic.Record) (v change.Version) {
-	for _, h := range r.Headers {
-		switch h.Key {
-		case "epoch":
-			_, _ = fmt.Sscan(string(h.Value), &v.Epoch)
-		case "rev":
-			_, _ = fmt.Sscan(string(h.Value), &v.Rev)
-		}
-	}
-	return v
-}
-
-func (b *bench) decode(value []byte) (map[string]string, error) {
-	id, body, err := avro.Unframe(value)
-	if err != nil {
-		return nil, err
-	}
-	c := b.schemas[id]
-	if c == nil {
-		text, err := b.registry.Schema(b.ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if c, err = avro.ParseRowCodec(text); err != nil {
-			return nil, err
-		}
-		b.schemas[id] = c
-	}
-	row, _, err := c.Decode(body)
-	return fieldsOf(row), err
-}
-
-func fieldsOf(row change.Row) map[string]string {
-	out := map[string]string{}
-	for i, f := range row.Schema.Fields {
-		out[f.Name] = row.Values[i].String()
-	}
-	return out
-}
-
-// truth is what the org has, asked through REST, without what events cannot carry.
-func (b *bench) truth(object string) map[string]map[string]string {
-	b.t.Helper()
-	d, err := b.client.Describe(b.ctx, object)
-	b.must(err)
-	schema := sfapi.Schema(d, sfapi.Selection{})
-	decoder := sfapi.NewRowDecoder(schema, sfapi.Components(d))
-	out := map[string]map[string]string{}
-	soql := "SELECT " + strings.Join(sfapi.FieldNames(schema), ", ") + " FROM " + object
-	for raw, err := range b.client.Query(b.ctx, soql, sfapi.QueryOptions{}) {
-		b.must(err)
-		row, err := decoder.Row(raw)
-		b.must(err)
-		fields := fieldsOf(row)
-		for _, f := range schema.Fields {
-			if f.ReadOnly {
-				delete(fields, f.Name)
-			}
-		}
-		out[row.ID] = fields
-	}
-	return out
-}
-
-// compare holds a topic to the org, key by key and field by field (I1, I7).
-func (b *bench) compare(object string) {
-	b.t.Helper()
-	got, want := b.published("salesforce."+strings.ToLower(object)), b.truth(object)
-	wrong := 0
-	for _, id := range slices.Sorted(maps.Keys(want)) {
-		row := got[id]
-		if row == nil {
-			b.t.Errorf("I1: the topic does not have %s %s", object, id)
-			wrong++
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(want[id])) {
-			if row[name] != want[id][name] {
-				b.t.Errorf("I1: %s %s has %s = %q in the topic, %q in the org", object, id, name, row[name], want[id][name])
-				wrong++
-			}
-		}
-		if wrong > 5 {
-			b.t.FailNow()
-		}
-	}
-	for id, row := range got {
-		if _, live := want[id]; !live && row != nil {
-			b.t.Errorf("I7: the topic has %s %s, the org does not", object, id)
-		}
 	}
 }

@@ -135,7 +135,7 @@ func (s *stream) unreadable(ctx context.Context, m *bayeux.Message, e *change.Ev
 // header is the ChangeEventHeader (facts 5.2). Unknown members are ignored.
 type header struct {
 	EntityName, ChangeType, ChangeOrigin, TransactionKey, CommitUser string
-	RecordIds                                                        []string //nolint:revive // as Salesforce spells it
+	RecordIDs                                                        []string `json:"recordIds"`
 	ChangedFields                                                    []string
 	SequenceNumber, CommitTimestamp, CommitNumber                    int64
 }
@@ -152,7 +152,7 @@ func (l *loop) event(m *bayeux.Message) (*change.Event, error) {
 		return nil, errors.New("read change event: it has no ChangeEventHeader with entityName and changeType")
 	}
 	e := &change.Event{
-		Entity: h.EntityName, RecordIDs: h.RecordIds, Type: change.EventType(h.ChangeType), Fields: map[string]change.Value{},
+		Entity: h.EntityName, RecordIDs: h.RecordIDs, Type: change.EventType(h.ChangeType), Fields: map[string]change.Value{},
 		CommitTimestamp: h.CommitTimestamp, CommitNumber: h.CommitNumber, SequenceNumber: h.SequenceNumber,
 		TransactionKey: h.TransactionKey, CommitUser: h.CommitUser, Origin: h.ChangeOrigin, ReplayID: m.ReplayID,
 	}

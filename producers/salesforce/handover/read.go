@@ -38,9 +38,6 @@ func (m *Machine) enqueue(k Key, o *open, w want) {
 	o.want |= w
 }
 
-// Want has a record read by Id because a person asked for it.
-func (m *Machine) Want(k Key) { m.enqueue(k, m.opened(k), wantLook) }
-
 // Repair has a record read because H15 found it changed; what differs is published as a repair.
 func (m *Machine) Repair(k Key) {
 	o := m.opened(k)

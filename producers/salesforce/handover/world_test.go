@@ -79,8 +79,11 @@ var schemas = map[string]*change.Schema{}
 func init() {
 	for _, entity := range []string{"Account", "Contact"} {
 		schemas[entity] = change.NewSchema(entity, []change.Field{
-			{Name: "A", Type: change.TypeInt}, {Name: "B", Type: change.TypeInt}, {Name: "C", Type: change.TypeInt},
-			{Name: "Parent", Type: change.TypeString}, {Name: "SystemModstamp", Type: change.TypeDatetime, ReadOnly: true},
+			{Name: "A", Type: change.TypeInt},
+			{Name: "B", Type: change.TypeInt},
+			{Name: "C", Type: change.TypeInt},
+			{Name: "Parent", Type: change.TypeString},
+			{Name: "SystemModstamp", Type: change.TypeDatetime, ReadOnly: true},
 		})
 	}
 }

@@ -1,0 +1,155 @@
+package salesforce
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"crosswalk/internal/change"
+	"crosswalk/internal/sfapi"
+	"crosswalk/producers/salesforce/handover"
+)
+
+// marks finds the first page that is not wholly published: pages that are read in parallel end in any order.
+type marks struct {
+	job  *job
+	next int            // index of the page that job.Locator names
+	done map[int]string // pages after it that are published: the locator that follows each
+}
+
+// page notes, in the loop, that a page is published.
+func (m *marks) page(index int, following string) {
+	if m.done == nil {
+		m.done = map[int]string{}
+	}
+	m.done[index] = following
+	for {
+		following, ok := m.done[m.next]
+		if !ok || following == "" { // the last page has no locator behind it
+			return
+		}
+		delete(m.done, m.next)
+		m.job.Locator = following
+		m.next++
+	}
+}
+
+// rowBatch is how many rows are one input of the loop.
+const rowBatch = 2000
+
+func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p *sfapi.Page) error {
+	e, err := l.entity(ctx, name)
+	if err != nil {
+		return err
+	}
+	reader := p.Rows(e.schema)
+	rows := newRows(e, rowBatch)
+	for {
+		row, err := reader.Next()
+		var bad *sfapi.RowError
+		switch {
+		case errors.As(err, &bad):
+			if err := l.do(ctx, func() error {
+				return l.reject(ctx, "snapshot/"+name+"/"+p.JobID+"/"+p.Locator, []byte(bad.Raw), bad)
+			}); err != nil {
+				return err
+			}
+			continue
+		case errors.Is(err, io.EOF):
+			if err := l.apply(ctx, m.job, rows); err != nil {
+				return err
+			}
+			return l.do(ctx, func() error { m.page(index, p.Next); return nil })
+		case err != nil:
+			return err
+		}
+		if rows.add(row); len(rows.list) == rowBatch {
+			if err := l.apply(ctx, m.job, rows); err != nil {
+				return err
+			}
+			rows = newRows(e, rowBatch)
+		}
+	}
+}
+
+// entity returns the current description, from outside of the loop.
+func (l *loop) entity(ctx context.Context, name string) (e *entity, err error) {
+	err = l.do(ctx, func() error { e = l.entities[name]; return nil })
+	return e, err
+}
+
+// rows is a run of rows, their values in one piece of memory.
+type rows struct {
+	entity *entity
+	list   []handover.Row
+	slab   []change.Value
+}
+
+func newRows(e *entity, n int) *rows {
+	return &rows{entity: e, list: make([]handover.Row, 0, n), slab: make([]change.Value, 0, n*len(e.schema.Fields))}
+}
+
+func (r *rows) add(row change.Row) {
+	from := len(r.slab)
+	r.slab = append(r.slab, row.Values...)
+	r.list = append(r.list, handover.Row{ID: row.ID, Values: r.slab[from:len(r.slab):len(r.slab)]})
+}
+
+// apply gives rows of a snapshot to the Machine. What is submitted after it comes after it.
+func (l *loop) apply(ctx context.Context, j *job, r *rows) error {
+	return l.submit(ctx, func() error {
+		name := r.entity.name
+		if l.jobs[name] != j {
+			return nil // the snapshot was given up
+		}
+		l.fit(r)
+		j.Rows += int64(len(r.list))
+		l.cfg.Metrics.rows.WithLabelValues(name).Add(float64(len(r.list)))
+		return l.m.Rows(name, r.list)
+	})
+}
+
+// fit moves rows that were read under an older description to the current columns.
+func (l *loop) fit(r *rows) {
+	now := l.entities[r.entity.name]
+	if now == r.entity {
+		return
+	}
+	for i := range r.list {
+		if !r.list[i].Gone {
+			r.list[i].Values = move(r.list[i].Values, r.entity.schema, now.schema)
+		}
+	}
+}
+
+// readREST reads an object that Bulk refuses, by queries. It cannot be resumed: a crash begins it again.
+func (l *loop) readREST(ctx context.Context, e *entity, j *job) error {
+	l.cfg.Logger.Warn("Bulk API refuses the object; it is read by REST queries", "entity", e.name)
+	decoder := sfapi.NewRowDecoder(e.schema, nil)
+	for page, err := range l.cfg.Client.QueryPages(ctx, e.soql(), sfapi.QueryOptions{}) {
+		if err != nil {
+			return err
+		}
+		r := newRows(e, len(page.Records))
+		for _, record := range page.Records {
+			row, err := decoder.Row(record)
+			if err != nil {
+				if err := l.do(ctx, func() error { return l.reject(ctx, "snapshot/"+e.name, record, err) }); err != nil {
+					return err
+				}
+				continue
+			}
+			r.add(row)
+		}
+		if err := l.apply(ctx, j, r); err != nil {
+			return err
+		}
+	}
+	return l.do(ctx, func() error {
+		if l.jobs[e.name] == j {
+			l.m.Sweep(e.name)
+			j.ID, j.Done, l.due = "REST", true, true
+		}
+		return nil
+	})
+}
