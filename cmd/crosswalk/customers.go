@@ -120,7 +120,7 @@ func printFields(out io.Writer, indent string, fields customer.Fields, except ..
 	silent := []string{"CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate", "OwnerId", "SystemModstamp", "IsDeleted"}
 	names := make([]string, 0, len(fields))
 	for name, v := range fields {
-		if v != nil && v != false && !slices.Contains(except, name) && !slices.Contains(silent, name) {
+		if set, isBool := v.(bool); v != nil && (set || !isBool) && !slices.Contains(except, name) && !slices.Contains(silent, name) {
 			names = append(names, name)
 		}
 	}

@@ -53,7 +53,7 @@ func decode(text []byte, c *Config) error {
 // The parser's words for what is wrong in a line; a value that it quotes may be a secret and is left out.
 var (
 	unknownField = regexp.MustCompile(`^line ([0-9]+): field (\S+) not found in type`)
-	wrongType    = regexp.MustCompile("^line ([0-9]+): cannot unmarshal (\\S+) (?s:.*) into (\\S+)$")
+	wrongType    = regexp.MustCompile(`^line ([0-9]+): cannot unmarshal (\S+) (?s:.*) into (\S+)$`)
 )
 
 // readable turns the parser's errors into sentences.

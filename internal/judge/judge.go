@@ -93,7 +93,7 @@ func (j *Judge) rows(ctx context.Context, object string) ([]map[string]any, erro
 			if err := d.Decode(&row); err != nil {
 				return nil, fmt.Errorf("read %s of the simulated org: %w", object, err)
 			}
-			if row["IsDeleted"] != true {
+			if deleted, _ := row["IsDeleted"].(bool); !deleted {
 				rows = append(rows, row)
 			}
 		}
