@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -190,4 +191,24 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 	log := b.control("GET", "/log", "").must(t, http.StatusOK).has(t, `"path":"/services/oauth2/revoke","status":400`, `"query":"x=1"`)
 	log.lacks(t, "secret", b.token)
 	b.control("GET", "/stats", "").must(t, http.StatusOK).has(t, `"requests":2`, `"api_calls":1`)
+}
+
+func TestAwaitRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Config{})
+		go func() {
+			time.Sleep(time.Second)
+			b.send("GET", rest+"/sobjects", "")
+		}()
+		r, err := b.AwaitRequest(t.Context(), func(r Request) bool { return r.Path == rest+"/sobjects" })
+		if err != nil || r.Status != http.StatusOK {
+			t.Errorf("%+v, %v", r, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.AwaitRequest(ctx, func(Request) bool { return false }); err == nil {
+			t.Error("a request that never comes was found")
+		}
+	})
 }

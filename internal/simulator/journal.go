@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -31,7 +33,7 @@ type journal struct {
 	next    int
 	total   int64
 	unknown atomic.Int64
-	changed chan struct{}
+	changed chan struct{} // closed when a request was answered; nil while nobody waits
 }
 
 // entry is a request that is being answered; it counts what is written.
@@ -94,6 +96,29 @@ func (s *Simulator) Requests() []Request {
 		return append([]Request(nil), j.ring...)
 	}
 	return append(append([]Request(nil), j.ring[j.next:]...), j.ring[:j.next]...)
+}
+
+// AwaitRequest returns the first request that match accepts, of those remembered and those still to come.
+func (s *Simulator) AwaitRequest(ctx context.Context, match func(Request) bool) (Request, error) {
+	j := &s.requests
+	for {
+		j.mu.Lock()
+		if j.changed == nil {
+			j.changed = make(chan struct{})
+		}
+		changed := j.changed
+		j.mu.Unlock()
+		for _, r := range s.Requests() {
+			if match(r) {
+				return r, nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Request{}, fmt.Errorf("await request: %w", ctx.Err())
+		}
+	}
 }
 
 // Unknown counts requests that the simulator did not know and refused.
