@@ -10,7 +10,8 @@ import (
 const maxNearest = 3
 
 // Nearest returns the names that a person may have meant by one that is not among them, nearest first, three at most: by
-// the number of characters to change, in whatever case, and compared without the steps before the last dot too.
+// the number of bytes to change, in whatever case, also when only what follows the last dot is compared; one that contains
+// the other, or begins alike, counts as near.
 func Nearest(name string, among []string) []string {
 	type near struct {
 		name     string
@@ -22,6 +23,9 @@ func Nearest(name string, among []string) []string {
 		have := strings.ToLower(n)
 		d := min(distance(wanted, have), distance(wanted, last(have))+1)
 		if len(wanted) > 3 && strings.Contains(have, wanted) || len(have) > 3 && strings.Contains(wanted, have) {
+			d = min(d, 2)
+		}
+		if len(wanted) > 3 && strings.HasPrefix(have, wanted[:4]) {
 			d = min(d, 2)
 		}
 		if d <= max(2, len(wanted)/3) {

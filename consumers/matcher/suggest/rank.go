@@ -24,8 +24,8 @@ type Pair struct {
 }
 
 // Order says how pairs are ranked, for the people who read the ranking.
-const Order = "Order: the share of ERP customers whose value stands on an Account, times how unique the values are on each side " +
-	"(1 = no duplicates), times the share of common values without spaces (an identifier has none; names and addresses do). " +
+const Order = "Order: the share of ERP customers whose value stands on an Account, times how unique the values are on each side\n" +
+	"(1 = no duplicates), times the share of common values without spaces (an identifier has none; names and addresses do).\n" +
 	"Equal scores: higher fill rates first."
 
 // Rank compares each field of one side with each of the other and returns the pairs that have an identifier in common, best

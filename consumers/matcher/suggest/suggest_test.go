@@ -165,6 +165,8 @@ func TestNearest(t *testing.T) {
 		"identifer":       {"identifier"},
 		"erp_customer_no": {"ERP_Customer_No__c"},
 		"CustomerNo":      {"attributes.CustomerNo"},
+		"NameX":           {"Name"},
+		"phon_number":     {"phone"},
 		"zzzzzzzz":        nil,
 	} {
 		if got := Nearest(name, names); !slices.Equal(got, want) {
