@@ -15,7 +15,7 @@ const (
 
 	// aheadBytes bounds the memory of one write. When more has changed, blocks are written before the write that makes
 	// them part of the log: until then nothing reads them, and what a crash leaves of them is written over.
-	aheadBytes = 16 << 20
+	aheadBytes = 4 << 20
 )
 
 var (
