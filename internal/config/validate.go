@@ -138,6 +138,9 @@ func (e *Errors) salesforce(at string, s *Salesforce) {
 	need("client_id", a.ClientID)
 	switch a.Flow {
 	case "web_server":
+		if a.RedirectURL != "" {
+			e.url(at+".auth.redirect_url", a.RedirectURL)
+		}
 	case "jwt":
 		need("username", a.Username)
 		need("private_key_file", a.PrivateKeyFile)
