@@ -166,7 +166,9 @@ func (s *shell) identifierPreview() *cobra.Command {
 		Use:   "preview SALESFORCE_FIELD ERP_FIELD",
 		Short: "Show what an activation would do: counts before and after, with examples",
 		Long: `Compute what would be matched, ambiguous and unmatched by a pair of fields, beside what is so now. Nothing is published
-and nothing is changed. An ERP_FIELD inside another one has dots: attributes.crmId.` + exitHelp,
+and nothing is changed. An ERP_FIELD inside another one has dots: attributes.crmId.
+
+All records' keys and values of the fields are held in memory: about 1.5 kB for each Account and ERP customer.` + exitHelp,
 		Example: "  crosswalk identifier preview ERP_Customer_No__c identifier\n  crosswalk identifier preview Id attributes.salesforceId --cardinality many_customers",
 		Args:    twoFields,
 		RunE: func(c *cobra.Command, args []string) error {

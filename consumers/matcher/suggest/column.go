@@ -82,22 +82,28 @@ func find(runs []run, digest uint64) (int, bool) {
 	return slices.BinarySearchFunc(runs, digest, func(r run, d uint64) int { return cmp.Compare(r.digest, d) })
 }
 
-// common calls fn for each identifier that both columns have.
-func common(a, b *column, fn func(a, b run)) {
-	if len(a.runs) > len(b.runs) {
+// common calls fn for each identifier that stands in both.
+func common(a, b []run, fn func(a, b run)) {
+	if len(a) > len(b) {
 		common(b, a, func(x, y run) { fn(y, x) })
 		return
 	}
-	rest := b.runs
-	for _, r := range a.runs {
-		// The next run is sought in steps that double: cheap when the columns are of one size, and when they are not.
-		width := 1
-		for width < len(rest) && rest[width].digest < r.digest {
-			width *= 2
+	rest := b
+	for _, r := range a {
+		// A few steps are enough when the columns are of one size; when they are not, the next run is sought in steps that double.
+		i, near := 0, min(len(rest), 8)
+		for i < near && rest[i].digest < r.digest {
+			i++
 		}
-		i, ok := find(rest[:min(width+1, len(rest))], r.digest)
+		if i == near && i < len(rest) {
+			width := near
+			for width < len(rest) && rest[width].digest < r.digest {
+				width *= 2
+			}
+			i, _ = find(rest[:min(width+1, len(rest))], r.digest)
+		}
 		rest = rest[i:]
-		if ok {
+		if len(rest) > 0 && rest[0].digest == r.digest {
 			fn(r, rest[0])
 		}
 	}

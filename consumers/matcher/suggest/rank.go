@@ -38,9 +38,11 @@ func (s *Survey) Rank() []Pair {
 		}
 	}
 	pairs := []Pair{}
+	there := newFilter(&s.Customers)
 	for _, a := range s.Accounts.Fields() {
+		candidates := there.keep(s.Accounts.fields[a].identifiers.runs)
 		for _, c := range s.Customers.Fields() {
-			if p, ok := s.pair(a, c); ok {
+			if p, ok := s.pair(a, c, candidates); ok {
 				pairs = append(pairs, p)
 			}
 		}
@@ -52,13 +54,14 @@ func (s *Survey) Rank() []Pair {
 }
 
 // pair counts what a one-to-one link of two fields would do (R12); ok is false when they have nothing in common.
-func (s *Survey) pair(account, erp string) (p Pair, ok bool) {
+// candidates are the Account field's runs that can be on the other side.
+func (s *Survey) pair(account, erp string, candidates []run) (p Pair, ok bool) {
 	left := &s.Accounts.fields[account].identifiers
 	right := s.Customers.fields[erp].against(account)
 	p = Pair{SalesforceField: account, ERPField: erp, Examples: []string{}}
 	found, plain := 0, 0
 	link := customer.Link{Cardinality: customer.CardinalityOneToOne}
-	common(left, right, func(a, c run) {
+	common(candidates, right.runs, func(a, c run) {
 		found++
 		if a.digest&spaced == 0 {
 			plain++
