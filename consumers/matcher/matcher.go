@@ -43,9 +43,10 @@ type Config struct {
 	ViewMaxBytes            int            // R29a; default 900,000
 	Partitions, Replication int            // of topics that have to be made; 0 is the cluster's default
 	Compression             topic.Compression
-	CommitEvery             time.Duration // how much work a crash may repeat; default 1 s
-	Logger                  *slog.Logger  // default discards
-	Metrics                 *Metrics      // default counts nowhere
+	CommitEvery             time.Duration  // how much work a crash may repeat; default 1 s
+	Logger                  *slog.Logger   // default discards
+	Metrics                 *Metrics       // default counts nowhere
+	StateMetrics            *state.Metrics // default counts nowhere
 
 	faults faults // of tests
 }
@@ -97,7 +98,7 @@ func taskOf(org string) string { return "matcher/" + org }
 // publishing, its state is that of the last commit, and Run may be called again. topic.ErrFenced means that another
 // owner has taken over.
 func (m *Matcher) Run(ctx context.Context) error {
-	store, err := state.Open(m.config.StateDir, state.Logger(m.config.Logger))
+	store, err := state.Open(m.config.StateDir, state.Logger(m.config.Logger), state.WithMetrics(m.config.StateMetrics))
 	if err != nil {
 		return err
 	}

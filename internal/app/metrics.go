@@ -7,6 +7,7 @@ import (
 	"crosswalk/internal/config"
 	"crosswalk/internal/registry"
 	"crosswalk/internal/sfapi"
+	"crosswalk/internal/state"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/erp"
 	"crosswalk/producers/salesforce"
@@ -17,6 +18,7 @@ type metrics struct {
 	topic    *topic.Metrics
 	registry *registry.Metrics
 	erp      *erp.Metrics
+	state    *state.Metrics
 	matcher  *matcher.Metrics // these carry the org as a label by themselves
 }
 
@@ -27,7 +29,7 @@ type orgMetrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	return &metrics{topic: topic.NewMetrics(reg), registry: registry.NewMetrics(reg), erp: erp.NewMetrics(reg), matcher: matcher.NewMetrics(reg)}
+	return &metrics{topic: topic.NewMetrics(reg), registry: registry.NewMetrics(reg), erp: erp.NewMetrics(reg), state: state.NewMetrics(reg), matcher: matcher.NewMetrics(reg)}
 }
 
 func newOrgMetrics(reg prometheus.Registerer, alias string) *orgMetrics {

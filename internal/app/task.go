@@ -2,15 +2,14 @@ package app
 
 import (
 	"context"
-	"errors"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
-
 	"crosswalk/consumers/matcher"
 	"crosswalk/internal/config"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce"
+	"errors"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // group is the consumer group by which the processes of a deployment share the tasks.
@@ -57,7 +56,7 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 		StateDir: a.stateDir(org, Salesforce), LinkField: org.Link.SalesforceField,
 		Notes:      salesforce.Notes{Objects: s.Notes.Objects, Every: s.Notes.PollInterval},
 		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, SilenceLimit: s.SilenceLimit,
-		Logger: a.log, Metrics: a.orgMetrics(org).salesforce,
+		Logger: a.log, Metrics: a.orgMetrics(org).salesforce, StateMetrics: a.parts.state,
 	})
 	if err != nil {
 		return task{}, err
@@ -70,7 +69,7 @@ func (a *App) matcherTask(p *platform, org *config.Org) (task, error) {
 	cfg := matcher.Config{
 		Org: org.Alias, Kafka: p.kafka, Registry: p.registry, StateDir: a.stateDir(org, Matcher), OrphanGrace: *org.OrphanGrace,
 		ERPDeletedField: org.ERPDeletedField, ViewMaxBytes: org.ViewMaxBytes, Partitions: a.cfg.Kafka.Partitions,
-		Replication: a.cfg.Kafka.Replication, Compression: a.compression(), Logger: a.log, Metrics: a.parts.matcher,
+		Replication: a.cfg.Kafka.Replication, Compression: a.compression(), Logger: a.log, Metrics: a.parts.matcher, StateMetrics: a.parts.state,
 	}
 	if org.Link.Set() {
 		l := linkOf(org.Link)

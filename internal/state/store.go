@@ -28,15 +28,14 @@ import (
 // ErrClosed is returned by every call on a closed store.
 var ErrClosed = errors.New("state store is closed")
 
-// DefaultCache is the size of the block cache in bytes when no [Cache] option says otherwise.
-const DefaultCache = 16 << 20
+// blockCache is the size of the block cache in bytes.
+const blockCache = 16 << 20
 
 // writeBuffer is the size of one of the two buffers that hold what is not yet in a table file. It is also the most
 // that is replayed from the log when a store is opened.
 const writeBuffer = 16 << 20
 
 type settings struct {
-	cache   int64
 	logger  *slog.Logger
 	metrics *Metrics
 	fs      vfs.FS
@@ -45,13 +44,10 @@ type settings struct {
 // Option changes how a store is opened.
 type Option func(*settings)
 
-// Cache sets the size of the block cache in bytes.
-func Cache(bytes int64) Option { return func(s *settings) { s.cache = bytes } }
-
 // Logger sets where failures in the background are logged; the default discards them.
 func Logger(l *slog.Logger) Option { return func(s *settings) { s.logger = l } }
 
-// WithMetrics sets where commits are counted.
+// WithMetrics sets where commits are counted; nil counts nowhere.
 func WithMetrics(m *Metrics) Option { return func(s *settings) { s.metrics = m } }
 
 // filesystem puts another file system under the store, for tests of its failures.
@@ -71,7 +67,7 @@ type Store struct {
 // Open opens the store in dir, a folder that it makes when it is missing. One process at a time can have it open. The
 // error is one sentence for the operator when the folder is taken, not writable, or its disk is full.
 func Open(dir string, options ...Option) (_ *Store, err error) {
-	set := settings{cache: DefaultCache, logger: slog.New(slog.DiscardHandler), fs: vfs.Default}
+	set := settings{logger: slog.New(slog.DiscardHandler), fs: vfs.Default}
 	for _, option := range options {
 		option(&set)
 	}
@@ -86,7 +82,7 @@ func Open(dir string, options ...Option) (_ *Store, err error) {
 	log := logger{log: set.logger, store: s}
 	db, err := pebble.Open(dir, &pebble.Options{
 		FS:                          vfs.OnDiskFull(set.fs, reserve.release),
-		CacheSize:                   set.cache,
+		CacheSize:                   blockCache,
 		MemTableSize:                writeBuffer,
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                256,

@@ -71,6 +71,8 @@ type Config struct {
 
 	Logger  *slog.Logger // default: silent
 	Metrics *Metrics     // default: not registered anywhere
+	// StateMetrics counts the local state's commits; default: nowhere.
+	StateMetrics *state.Metrics
 }
 
 // Notes says which notes are read, and how often.
@@ -182,7 +184,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer writer.Close()
-	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger))
+	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger), state.WithMetrics(p.cfg.StateMetrics))
 	if err != nil {
 		return err
 	}
