@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
-// memberQuery is the one Tooling query that is understood: which entities are selected for change events (facts 5.6).
+// memberQuery are the Tooling queries that are understood: which entities are selected for change events, and which fields
+// are added to the events of the standard channel, which here are none (facts 5.6).
 var memberQuery = regexp.MustCompile(`(?is)^\s*SELECT\s+([\w\s,]+?)\s+FROM\s+(\w+)\s*(WHERE\s+EventChannel\s*=\s*'(\w+)')?\s*(LIMIT\s+\d+)?\s*$`)
+
+// enrichedQuery is the object of the second kind.
+const enrichedQuery = "EnrichedField"
 
 var memberFields = []string{"Id", "DeveloperName", "MasterLabel", "EventChannel", "SelectedEntity"}
 
@@ -16,12 +20,16 @@ var memberFields = []string{"Id", "DeveloperName", "MasterLabel", "EventChannel"
 func (c *call) toolingQuery() {
 	text := c.r.URL.Query().Get("q")
 	m := memberQuery.FindStringSubmatch(text)
-	if m == nil || !strings.EqualFold(m[2], "PlatformEventChannelMember") {
+	if m == nil || !strings.EqualFold(m[2], "PlatformEventChannelMember") && !strings.EqualFold(m[2], enrichedQuery) {
 		c.unsupported("this Tooling query; SELECT … FROM PlatformEventChannelMember [WHERE EventChannel = '…'] is understood")
 		return
 	}
 	if c.s.profile.Load().NoSetup {
-		c.fail(http.StatusBadRequest, "INVALID_TYPE", "\n"+text+"\n^\nERROR at Row:1:Column:1\nsObject type 'PlatformEventChannelMember' is not supported.")
+		c.fail(http.StatusBadRequest, "INVALID_TYPE", "\n"+text+"\n^\nERROR at Row:1:Column:1\nsObject type '"+m[2]+"' is not supported.")
+		return
+	}
+	if strings.EqualFold(m[2], enrichedQuery) {
+		c.json(http.StatusOK, map[string]any{"size": 0, "totalSize": 0, "done": true, "queryLocator": nil, "entityTypeName": enrichedQuery, "records": []any{}})
 		return
 	}
 	var fields []string

@@ -1,0 +1,352 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"crosswalk/internal/secret"
+	"crosswalk/internal/sfapi"
+	"crosswalk/internal/simulator"
+	"crosswalk/internal/simulator/org"
+)
+
+// withERP configures a source, so that a whole org has nothing wrong with it.
+var withERP = []string{
+	"CROSSWALK_ORGS_0_ERP_SOURCES_0_NAME=customers", "CROSSWALK_ORGS_0_ERP_SOURCES_0_COLUMNS_NUMBER=No",
+	"CROSSWALK_ORGS_0_LINK_SALESFORCE_FIELD=AccountNumber", "CROSSWALK_ORGS_0_LINK_ERP_FIELD=identifier",
+}
+
+// examine runs the doctor and returns its findings by check, and their order.
+func examine(t *testing.T, a *App) (found map[string]Finding, order []string, err error) {
+	t.Helper()
+	found = map[string]Finding{}
+	err = a.Doctor(t.Context(), DoctorOptions{Report: func(f Finding) {
+		if f.Seen == "" || f.Title == "" {
+			t.Errorf("%s says nothing: %+v", f.Check, f)
+		}
+		if f.Verdict == Wrong && f.Advice == "" {
+			t.Errorf("%s is wrong and says not what to do: %s", f.Check, f.Seen)
+		}
+		found[f.Check] = f
+		order = append(order, f.Check)
+	}})
+	return found, order, err
+}
+
+func TestDoctorOfAHealthyOrg(t *testing.T) {
+	t.Parallel()
+	a, sim, ready := simulated(t, withERP...)
+	found, order, err := examine(t, a)
+	if err != nil {
+		t.Error(err)
+	}
+	want := "configuration host login scopes api_enabled app_allowed read_account read_contact fields_account fields_contact " +
+		"view_all_account view_all_contact identifier cdc_account cdc_contact enrichment notes_note notes_task limits erp kafka registry"
+	if got := strings.Join(order, " "); got != want {
+		t.Errorf("checked %s\nwant    %s", got, want)
+	}
+	for check, f := range found {
+		if f.Verdict != Good && check != "identifier" {
+			t.Errorf("%+v", f)
+		}
+		if strings.Contains(f.Seen+f.Advice, ready.ClientSecret) {
+			t.Errorf("%s shows the secret", check)
+		}
+	}
+	if n := sim.Unknown(); n != 0 {
+		t.Errorf("the org did not know %d requests", n)
+	}
+	for check, seen := range map[string]string{
+		"login": ready.Username, "read_account": "8 records visible", "read_contact": "10 records visible", "scopes": "api",
+		"limits": "API calls", "kafka": "embedded", "registry": "embedded", "erp": "customers",
+	} {
+		if !strings.Contains(found[check].Seen, seen) {
+			t.Errorf("%s says %q without %q", check, found[check].Seen, seen)
+		}
+	}
+}
+
+// TestDoctorFindsWhatIsTakenAway takes rights away one by one: the line of that right must say so, and where to click.
+func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
+	t.Parallel()
+	type line struct {
+		check   string
+		verdict Verdict
+		reads   []string // in what was seen or advised
+	}
+	profile := func(change func(*simulator.Profile)) func(*simulator.Simulator) {
+		return func(s *simulator.Simulator) { s.Permit(change) }
+	}
+	app := func(change func(*simulator.App)) func(*simulator.Simulator) {
+		return func(s *simulator.Simulator) { s.ConfigureApp(change) }
+	}
+	for name, c := range map[string]struct {
+		take  func(*simulator.Simulator)
+		lines []line
+	}{
+		"API Enabled": {profile(func(p *simulator.Profile) { p.NoAPI = true }), []line{
+			{"login", Good, nil},
+			{"api_enabled", Wrong, []string{"API_DISABLED_FOR_ORG", "Setup > Permission Sets", "API Enabled"}},
+			{"read_account", NotChecked, []string{"may not use the API"}},
+			{"limits", NotChecked, nil},
+			{"erp", Good, nil}, {"kafka", Good, nil},
+		}},
+		"scope api": {profile(func(p *simulator.Profile) { p.NoAPIScope = true }), []line{
+			{"api_enabled", NotChecked, nil},
+			{"app_allowed", Wrong, []string{"scope api", "External Client App Manager", "App Manager"}},
+		}},
+		"API Access Control": {app(func(a *simulator.App) { a.NotAllowListed = true }), []line{
+			{"scopes", Good, nil},
+			{"api_enabled", NotChecked, nil},
+			{"app_allowed", Wrong, []string{"API Access Control"}},
+			{"read_account", NotChecked, nil},
+		}},
+		"the app for the profile": {func(s *simulator.Simulator) {
+			s.ConfigureApp(func(a *simulator.App) { a.AdminApprovedOnly = true })
+			s.Permit(func(p *simulator.Profile) { p.NotApproved = true })
+		}, []line{
+			{"host", Good, nil},
+			{"login", Wrong, []string{"invalid_app_access"}},
+			{"app_allowed", Wrong, []string{"invalid_app_access", "External Client App Manager", "Manage > Edit Policies"}},
+			{"api_enabled", NotChecked, []string{"login failed"}},
+		}},
+		"the user": {profile(func(p *simulator.Profile) { p.Inactive = true }), []line{
+			{"login", Wrong, []string{"inactive", "Setup > Users"}},
+			{"app_allowed", NotChecked, []string{"login failed"}},
+		}},
+		"the address": {profile(func(p *simulator.Profile) { p.RestrictedIP = true }), []line{
+			{"login", Wrong, []string{"Login IP Ranges"}},
+		}},
+		"Read on Account": {profile(func(p *simulator.Profile) { p.NoRead = []string{"Account"} }), []line{
+			{"read_account", Wrong, []string{"404", "Object Settings > Account"}},
+			{"read_contact", Good, nil},
+			{"fields_account", NotChecked, []string{"Account cannot be read"}},
+			{"view_all_account", NotChecked, nil},
+			{"view_all_contact", Good, nil},
+			{"identifier", NotChecked, nil},
+		}},
+		"a field that is needed": {profile(func(p *simulator.Profile) { p.Hidden = []string{"Contact.AccountId"} }), []line{
+			{"fields_account", Good, nil},
+			{"fields_contact", Wrong, []string{"hidden: AccountId", "Set Field-Level Security"}},
+		}},
+		"a field that is missed": {profile(func(p *simulator.Profile) { p.Hidden = []string{"Account.Phone"} }), []line{
+			{"fields_account", Note, []string{"hidden: Phone", "Object Manager > Account"}},
+		}},
+		"the identifier": {profile(func(p *simulator.Profile) { p.Hidden = []string{"Account.AccountNumber"} }), []line{
+			{"identifier", Wrong, []string{"no field AccountNumber", "Field-Level Security"}},
+		}},
+		"View All on Contact": {profile(func(p *simulator.Profile) { p.NoViewAll = []string{"Contact"} }), []line{
+			{"view_all_account", Good, nil},
+			{"view_all_contact", Wrong, []string{"403", "although the object is selected", "Object Settings > Contact > View All Records"}},
+			{"cdc_contact", Good, []string{"selected"}},
+		}},
+		"the selection": {func(s *simulator.Simulator) { s.Events().Select([]string{"Account"}) }, []line{
+			{"cdc_account", Good, []string{"selected"}},
+			{"cdc_contact", Wrong, []string{"not selected", "Setup > Change Data Capture"}},
+			{"view_all_contact", NotChecked, []string{"when change events of Contact are selected"}},
+		}},
+		"View Setup": {profile(func(p *simulator.Profile) { p.NoSetup = true }), []line{
+			{"cdc_account", Good, []string{"not visible to this user", "subscribing was granted"}},
+			{"enrichment", NotChecked, []string{"View Setup and Configuration"}},
+			{"limits", Note, []string{"API calls of the last 24 hours used", "View Setup and Configuration"}},
+		}},
+		"View Setup and the selection": {func(s *simulator.Simulator) {
+			s.Permit(func(p *simulator.Profile) { p.NoSetup = true })
+			s.Events().Select([]string{"Contact"})
+		}, []line{
+			{"cdc_account", Wrong, []string{"subscribing was refused", "Setup > Change Data Capture", "View All"}},
+			{"view_all_account", Wrong, []string{"View All Records"}},
+		}},
+		"streaming": {profile(func(p *simulator.Profile) { p.NoStreaming = true }), []line{
+			{"view_all_account", Wrong, []string{"Streaming API"}},
+		}},
+		"notes": {profile(func(p *simulator.Profile) { p.NoRead = []string{"Note"} }), []line{
+			{"notes_note", Wrong, []string{"INVALID_TYPE", "notes.objects"}},
+			{"notes_task", Good, nil},
+		}},
+		"the API calls": {func(s *simulator.Simulator) { s.Configure(func(x *simulator.Settings) { x.DailyRequests = 60 }) }, []line{
+			{"limits", Good, []string{"of 60 API calls"}},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, sim, _ := simulated(t, withERP...)
+			c.take(sim)
+			found, _, err := examine(t, a)
+			anyWrong := false
+			for _, want := range c.lines {
+				got := found[want.check]
+				if got.Verdict != want.verdict {
+					t.Errorf("%s is %s, want %s: %+v", want.check, got.Verdict, want.verdict, got)
+				}
+				for _, text := range want.reads {
+					if !strings.Contains(got.Seen+" "+got.Advice, text) {
+						t.Errorf("%s lacks %q: %+v", want.check, text, got)
+					}
+				}
+			}
+			for _, f := range found {
+				anyWrong = anyWrong || f.Verdict == Wrong
+			}
+			if (err != nil) != anyWrong {
+				t.Errorf("something is wrong: %v, the error: %v", anyWrong, err)
+			}
+		})
+	}
+}
+
+func TestDoctorOfTheScopes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		flow, refresh string
+		scope         string
+		verdict       Verdict
+		blocks        bool
+		reads         string
+	}{
+		"whole":         {"web_server", "5Aep", "refresh_token api", Good, false, "granted"},
+		"full":          {"jwt", "", "full", Good, false, "granted"},
+		"without api":   {"jwt", "", "id openid", Wrong, true, "App Manager > the app > Edit > Selected OAuth Scopes"},
+		"not told":      {"jwt", "", "", Note, false, "names no scopes"},
+		"for two hours": {"web_server", "", "api", Wrong, false, "refresh_token, offline_access"},
+	} {
+		e := &examination{auth: sfapi.Auth{Flow: sfapi.Flow(c.flow)}, token: sfapi.Token{Scope: c.scope, Refresh: secret.String(c.refresh)}}
+		r := e.scopes(t.Context())
+		if r.verdict != c.verdict || (e.blocked != "") != c.blocks || !strings.Contains(r.seen+r.advice, c.reads) {
+			t.Errorf("%s: %+v, blocked %q", name, r, e.blocked)
+		}
+	}
+}
+
+func TestDoctorOfTheIdentifier(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		values  []string // of the accounts beside the org's own, which have none
+		verdict Verdict
+		reads   []string
+	}{
+		"none":   {nil, Wrong, []string{"filled on 0 %", "fill the field"}},
+		"few":    {[]string{"a"}, Note, []string{"NO_IDENTIFIER"}},
+		"unique": {[]string{"a", "A", "b", "c", "d", "e", "f", "g", "h"}, Good, []string{"filled on", "0 % of the filled share"}},
+		"shared": {[]string{"a", "a", "a", "b", "c", "d", "e", "f", "g"}, Note, []string{"33.3 % of the filled share", "MANY_ACCOUNTS"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, sim, _ := simulated(t, append(withERP, "CROSSWALK_ORGS_0_LINK_SALESFORCE_FIELD=accountnumber")...)
+			clearAccounts(t, sim)
+			for _, v := range c.values {
+				if _, err := sim.Org().Create("Account", org.Fields{"Name": "n", "AccountNumber": v}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			found, _, _ := examine(t, a)
+			f := found["identifier"]
+			if f.Verdict != c.verdict {
+				t.Errorf("%+v", f)
+			}
+			for _, text := range c.reads {
+				if !strings.Contains(f.Seen+" "+f.Advice, text) {
+					t.Errorf("%q is missing: %+v", text, f)
+				}
+			}
+		})
+	}
+}
+
+// clearAccounts empties the link's field on the org's own accounts.
+func clearAccounts(t *testing.T, sim *simulator.Simulator) {
+	t.Helper()
+	ob, ok := sim.Org().Object("Account")
+	if !ok {
+		t.Fatal("no Account")
+	}
+	var ids []string
+	sim.Org().View(func(v org.View) {
+		for row := range v.Size(ob) {
+			if r, ok := v.Row(ob, row); ok {
+				ids = append(ids, r.ID())
+			}
+		}
+	})
+	for _, id := range ids {
+		if err := sim.Org().Update("Account", id, org.Fields{"AccountNumber": nil}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestDoctorOfAStrangeHost(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("<html>It works!</html>")) // the client may be gone
+	}))
+	t.Cleanup(other.Close)
+	a, _, _ := simulated(t, withERP...)
+	a.cfg.Orgs[0].Salesforce.LoginURL = other.URL
+	found, _, err := examine(t, a)
+	if f := found["host"]; err == nil || f.Verdict != Wrong || !strings.Contains(f.Advice, "login_url") {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if f := found["login"]; f.Verdict != NotChecked {
+		t.Errorf("%+v", f)
+	}
+	a, _, _ = simulated(t, withERP...)
+	a.cfg.Orgs[0].Salesforce.APIVersion = "99.0"
+	found, _, _ = examine(t, a)
+	if f := found["host"]; f.Verdict != Wrong || !strings.Contains(f.Seen, "not 99.0") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestDoctorWithoutLoginOrERP(t *testing.T) {
+	t.Parallel()
+	a, _, _ := simulated(t)
+	a.cfg.Orgs[0].Salesforce.Auth.Flow = ""
+	found, _, _ := examine(t, a)
+	if f := found["configuration"]; f.Verdict != Wrong || !strings.Contains(f.Advice, "auth.flow") {
+		t.Errorf("%+v", f)
+	}
+	if f := found["erp"]; f.Verdict != Wrong || !strings.Contains(f.Advice, "erp import") {
+		t.Errorf("%+v", f)
+	}
+	a, _, _ = simulated(t, webServer)
+	found, _, _ = examine(t, a)
+	if f := found["login"]; f.Verdict != Wrong || !strings.Contains(f.Advice, "crosswalk connect") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestDoctorOfTheGround(t *testing.T) {
+	t.Parallel()
+	dead := httptest.NewServer(http.NotFoundHandler())
+	address := strings.TrimPrefix(dead.URL, "http://")
+	dead.Close() // nothing listens there any more
+	a, _, _ := simulated(t, append(withERP, "CROSSWALK_KAFKA_BROKERS="+address, "CROSSWALK_SCHEMA_REGISTRY_URL=http://user:hidden@"+address)...)
+	found, _, err := examine(t, a)
+	if f := found["kafka"]; f.Verdict != Wrong || !strings.Contains(f.Seen+f.Advice, "kafka.brokers") {
+		t.Errorf("%+v", f)
+	}
+	if f := found["registry"]; f.Verdict != Wrong || strings.Contains(f.Seen+f.Advice, "hidden") {
+		t.Errorf("%+v", f)
+	}
+	if f := found["erp"]; f.Verdict != Good || !strings.Contains(f.Seen, "without Kafka") {
+		t.Errorf("%+v", f)
+	}
+	if err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestDoctorStops(t *testing.T) {
+	t.Parallel()
+	a, _, _ := simulated(t, withERP...)
+	ctx, cancel := context.WithCancel(t.Context())
+	checks := 0
+	err := a.Doctor(ctx, DoctorOptions{Report: func(Finding) { checks++; cancel() }})
+	if err == nil || checks != 1 {
+		t.Errorf("%d checks after it was stopped, %v", checks, err)
+	}
+}
