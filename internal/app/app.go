@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +68,11 @@ func New(cfg *config.Config, log *slog.Logger) *App {
 func (a *App) Run(ctx context.Context, names []string, ready func(Endpoints)) error {
 	if len(names) == 0 {
 		names = components
+	}
+	if os.Getenv("GOGC") == "" && slices.Contains(names, Matcher) {
+		// The matcher's state is long-lived and nearly free of pointers: collecting more often costs little CPU and saves
+		// a quarter of the memory.
+		debug.SetGCPercent(25)
 	}
 	p, err := a.open(ctx, true)
 	if err != nil {

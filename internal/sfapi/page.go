@@ -110,11 +110,11 @@ func pageOf(job Job, resp *http.Response) (*Page, error) {
 }
 
 // EachPage reads a complete job's pages from locator on and calls fn with each, up to parallel at a time; with
-// parallel below 2 it is Pages. In parallel the pages come in any order, so a caller that checkpoints may do so only up
+// parallel below 2, or with pages of a configured size (which Salesforce's list of pages does not know), it is Pages. In parallel the pages come in any order, so a caller that checkpoints may do so only up
 // to the first page that is not yet done: index counts the pages from 0 in their order. fn must be safe for concurrent
 // use and has the page to itself. The first error ends all. Salesforce lists pages from API version 58.0 on.
 func (c *Client) EachPage(ctx context.Context, job Job, locator string, parallel int, fn func(ctx context.Context, index int, p *Page) error) error {
-	if parallel < 2 {
+	if parallel < 2 || c.cfg.PageRows > 0 {
 		index := 0
 		for page, err := range c.Pages(ctx, job, locator) {
 			if err != nil {
