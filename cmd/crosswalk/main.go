@@ -103,13 +103,20 @@ func (e usageError) Unwrap() error { return e.error }
 func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if check == nil {
-			check = cobra.NoArgs
+			check = noArguments
 		}
 		if err := check(c, args); err != nil {
 			return usageError{err}
 		}
 		return nil
 	}
+}
+
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments; remove %q", c.CommandPath(), args[0])
+	}
+	return nil
 }
 
 // status2exit prints the error, in one sentence, and returns its exit status.
