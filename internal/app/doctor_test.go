@@ -92,7 +92,8 @@ func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
 			{"api_enabled", Wrong, []string{"API_DISABLED_FOR_ORG", "Setup > Permission Sets", "API Enabled"}},
 			{"read_account", NotChecked, []string{"may not use the API"}},
 			{"limits", NotChecked, nil},
-			{"erp", Good, nil}, {"kafka", Good, nil},
+			{"erp", Good, nil},
+			{"kafka", Good, nil},
 		}},
 		"scope api": {profile(func(p *simulator.Profile) { p.NoAPIScope = true }), []line{
 			{"api_enabled", NotChecked, nil},
