@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"crosswalk/internal/app"
+	"crosswalk/internal/config"
 )
 
 // erp groups the commands of the ERP side.
@@ -23,15 +25,22 @@ func (s *shell) erpImport() *cobra.Command {
 	var full, delta bool
 	c := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Publish the ERP customers of a CSV file",
-		Long: `Publish the ERP customers of a CSV file (RFC 4180, UTF-8 with or without BOM, "," or ";") to erp.customer, mapped by a
-source of the configuration (orgs[].erp.sources[]). Customers that did not change are not published again.
+		Short: "Publish the ERP customers of a file",
+		Long: `Publish the ERP customers of a CSV or JSON file to erp.customer, mapped by a source of the configuration
+(orgs[].erp.sources[]), or by a mapping that comes with Crosswalk (--preset ` + strings.Join(config.Presets, ", ") + `).
+Customers that did not change are not published again.
+
+CSV: delimiter , ; tab or |, title lines before the header are passed over. JSON: an object a line, or one array. UTF-8, UTF-16 with
+a byte order mark, Windows-1252.
 
 With --full the file is the whole list: customers of this source that it does not name are deleted, unless that would be
 more than the safety share (max_delete_share, default 0.2): then nothing is published. With --delta it only adds and changes.
 
-A row that cannot be taken goes to FILE's .rejects.csv with line, column and reason; the rest goes on.` + exitHelp,
-		Example: "  crosswalk erp import customers.csv --full --config crosswalk.yaml",
+A row that cannot be taken goes to FILE's .rejects.csv with line, column and reason; the rest goes on.
+
+While crosswalk run serves the same org, the import takes the topic over, and the running process takes it back afterwards;
+nothing is lost on either side.` + exitHelp,
+		Example: "  crosswalk erp import customers.csv --full --config crosswalk.yaml\n  crosswalk erp import KNA1.csv --preset sap --config crosswalk.yaml",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if full && delta {
@@ -66,6 +75,9 @@ A row that cannot be taken goes to FILE's .rejects.csv with line, column and rea
 			if result.Rejected > 0 {
 				fmt.Fprintf(s.out, "rejected rows, each with line, column and reason: %s\n", printable(result.RejectsFile))
 			}
+			if result.Guessed {
+				fmt.Fprintln(s.out, "the file was read as Windows-1252, by the look of its bytes; set encoding in the source to be sure")
+			}
 			if result.DeletesWithheld != "" {
 				fmt.Fprintf(s.out, "nothing was deleted: %s\n", result.DeletesWithheld)
 			}
@@ -76,6 +88,7 @@ A row that cannot be taken goes to FILE's .rejects.csv with line, column and rea
 	f.BoolVar(&full, "full", false, "the file is the whole list: delete what it does not name")
 	f.BoolVar(&delta, "delta", false, "the file adds and changes only")
 	f.StringVar(&opts.Source, "source", "", "`NAME` of the source in the configuration (needed only with several)")
+	f.StringVar(&opts.Preset, "preset", "", "`NAME` of a mapping that comes with Crosswalk: "+strings.Join(config.Presets, ", "))
 	f.StringVar(&opts.Org, "org", "", "`ALIAS` of the org (needed only with several)")
 	f.StringVar(&opts.RejectsFile, "rejects", "", "`FILE` for rejected rows (default: beside the file)")
 	f.Float64Var(&opts.MaxDeleteShare, "max-delete-share", -1, "refuse a full import that deletes more than this `SHARE` (0 to 1)")

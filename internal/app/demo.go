@@ -151,7 +151,7 @@ func (d *demonstration) pipeline(ctx context.Context, cfg *config.Config, log *s
 	d.report.Endpoints = p.endpoints
 	d.say("Simulated org     %s (control %s)\nKafka             %s\nSchema registry   %s\nConsole           %s\n",
 		d.ready.InstanceURL, d.ready.ControlURL, p.endpoints.Kafka, p.endpoints.Registry, p.endpoints.Console)
-	result, err := d.app.importFile(ctx, p, d.org, erp.Import{Path: filepath.Join(d.dir, "erp-customers.csv"), Source: demoSource()}, nil)
+	result, err := d.app.importFile(ctx, p, d.org, erp.Import{Path: filepath.Join(d.dir, "erp-customers.csv"), Source: demoSource()})
 	if err != nil {
 		return err
 	}

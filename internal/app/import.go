@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crosswalk/internal/config"
@@ -14,6 +15,7 @@ import (
 type ImportOptions struct {
 	File           string
 	Org, Source    string // needed only with several
+	Preset         string // a mapping that comes with Crosswalk; no source of the configuration is needed then
 	Mode           string // full, delta
 	RejectsFile    string
 	MaxDeleteShare float64 // negative: the configuration's
@@ -26,7 +28,7 @@ func (a *App) Import(ctx context.Context, opts ImportOptions) (erp.Result, error
 	if err != nil {
 		return erp.Result{}, err
 	}
-	source, err := findSource(org, opts.Source)
+	source, err := findSource(org, opts)
 	if err != nil {
 		return erp.Result{}, err
 	}
@@ -44,18 +46,33 @@ func (a *App) Import(ctx context.Context, opts ImportOptions) (erp.Result, error
 		return erp.Result{}, err
 	}
 	defer p.close()
-	return a.importFile(ctx, p, org, erp.Import{Path: opts.File, Source: source, RejectsPath: opts.RejectsFile}, opts.Progress)
+	return a.importFile(ctx, p, org, erp.Import{Path: opts.File, Source: source, RejectsPath: opts.RejectsFile, Progress: opts.Progress})
 }
 
-func (a *App) importFile(ctx context.Context, p *platform, org *config.Org, im erp.Import, progress func(total, done int64)) (erp.Result, error) {
-	result, err := erp.Run(ctx, erp.Config{
-		Org: org.Alias, Topic: topicName(org, erp.Topic), Kafka: p.kafka, Registry: p.registry, Writer: topic.WriterConfig{Compression: a.compression()},
-		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, Logger: a.log, Metrics: a.parts.erp, Progress: progress,
-	}, im)
+func (a *App) importFile(ctx context.Context, p *platform, org *config.Org, im erp.Import) (erp.Result, error) {
+	result, err := erp.ImportFile(ctx, a.erpConfig(p, org), im)
 	if err == nil && (result.Rejected > 0 || result.DeletesWithheld != "") {
 		err = ErrRejects
 	}
 	return result, err
+}
+
+// erpConfig says where an org's customers are published.
+func (a *App) erpConfig(p *platform, org *config.Org) erp.Config {
+	return erp.Config{
+		Org: org.Alias, Kafka: p.kafka, Registry: p.registry, Writer: topic.WriterConfig{Compression: a.compression()},
+		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, Logger: a.log, Metrics: a.parts.erp,
+	}
+}
+
+// erpTask is the task that serves an org's ERP sources.
+func (a *App) erpTask(p *platform, org *config.Org) (task, error) {
+	producer, err := erp.New(a.erpConfig(p, org), org.ERP)
+	if err != nil {
+		return task{}, err
+	}
+	a.reports(org, ERP, func() any { return producer.Status() })
+	return task{name: "erp/" + orgName(org), run: producer.Run}, nil
 }
 
 // compression is the configured one.
@@ -65,10 +82,31 @@ func (a *App) compression() topic.Compression {
 	}[a.cfg.Kafka.Compression]
 }
 
-func findSource(org *config.Org, name string) (config.ERPSource, error) {
+// findSource is the source that the options name. With a preset there need be none: it is then named for the preset.
+func findSource(org *config.Org, opts ImportOptions) (config.ERPSource, error) {
+	source, err := configured(org, opts.Source)
+	if opts.Preset == "" {
+		return source, err
+	}
+	if !slices.Contains(config.Presets, opts.Preset) {
+		return source, fmt.Errorf("there is no preset %q; give --preset with one of: %s", opts.Preset, strings.Join(config.Presets, ", "))
+	}
+	if err != nil {
+		if opts.Source != "" || len(org.ERP.Sources) > 1 {
+			return source, err
+		}
+		source = config.ERPSource{Name: opts.Preset}
+		source.Fill()
+	}
+	source.Preset = opts.Preset
+	return source, nil
+}
+
+// configured finds a source by its name, or the only one.
+func configured(org *config.Org, name string) (config.ERPSource, error) {
 	sources := org.ERP.Sources
 	if len(sources) == 0 {
-		return config.ERPSource{}, fmt.Errorf("org %q has no ERP source; add orgs[].erp.sources[] with the columns of the file, see deploy/example/crosswalk.yaml", org.Alias)
+		return config.ERPSource{}, fmt.Errorf("org %q has no ERP source; add orgs[].erp.sources[] with the columns of the file (see deploy/example/crosswalk.yaml), or give --preset", org.Alias)
 	}
 	if name == "" && len(sources) == 1 {
 		return sources[0], nil
@@ -81,32 +119,4 @@ func findSource(org *config.Org, name string) (config.ERPSource, error) {
 		names = append(names, s.Name)
 	}
 	return config.ERPSource{}, fmt.Errorf("no ERP source %q; give --source with one of: %s", name, strings.Join(names, ", "))
-}
-
-// files is the ERP component: it imports the sources that have a path, once, at start.
-type files struct {
-	app      *App
-	platform *platform
-	org      *config.Org
-}
-
-// Run imports and then waits, so that the process goes on.
-func (f *files) Run(ctx context.Context) error {
-	for _, source := range f.org.ERP.Sources {
-		if source.Path == "" {
-			continue
-		}
-		result, err := f.app.importFile(ctx, f.platform, f.org, erp.Import{Path: source.Path, Source: source}, nil)
-		switch {
-		case err == ErrRejects:
-			f.app.log.Warn("ERP rows were rejected", "org", f.org.Alias, "source", source.Name, "file", source.Path, "rejected", result.Rejected, "rejects_file", result.RejectsFile)
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return fmt.Errorf("import ERP source %q: %w", source.Name, err)
-		}
-		f.app.log.Info("ERP file imported", "org", f.org.Alias, "source", source.Name, "published", result.Published, "unchanged", result.Unchanged, "deleted", result.Deleted)
-	}
-	<-ctx.Done()
-	return nil
 }

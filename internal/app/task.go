@@ -2,14 +2,16 @@ package app
 
 import (
 	"context"
-	"crosswalk/consumers/matcher"
-	"crosswalk/internal/config"
-	"crosswalk/internal/topic"
-	"crosswalk/producers/salesforce"
 	"errors"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"crosswalk/consumers/matcher"
+	"crosswalk/internal/config"
+	"crosswalk/internal/topic"
+	"crosswalk/producers/erp"
+	"crosswalk/producers/salesforce"
 )
 
 // group is the consumer group by which the processes of a deployment share the tasks.
@@ -31,9 +33,12 @@ func (a *App) tasks(p *platform, org *config.Org, names []string) ([]task, error
 		}
 		out = append(out, t)
 	}
-	if slices.Contains(names, ERP) && slices.ContainsFunc(org.ERP.Sources, func(s config.ERPSource) bool { return s.Path != "" }) {
-		f := &files{app: a, platform: p, org: org}
-		out = append(out, task{name: "erp/" + orgName(org), run: f.Run})
+	if slices.Contains(names, ERP) && erp.Runs(org.ERP) {
+		t, err := a.erpTask(p, org)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
 	}
 	if slices.Contains(names, Matcher) {
 		t, err := a.matcherTask(p, org)

@@ -127,19 +127,79 @@ func (l Link) Set() bool { return l.SalesforceField != "" || l.ERPField != "" }
 
 // ERP lists where customers come from.
 type ERP struct {
+	Push    Push        `yaml:"push"`
 	Sources []ERPSource `yaml:"sources"`
 }
 
-// ERPSource is one file (or folder) of customers and how its columns map to a customer.
+// Push says where the process that runs the org's ERP task takes customers by HTTP: those of the sources that have a token.
+type Push struct {
+	Listen       string `yaml:"listen"`         // host:port; needed when a source has a token
+	CertFile     string `yaml:"cert_file"`      // PEM; with key_file: HTTPS. Default plain HTTP, for loopback or behind a proxy
+	KeyFile      string `yaml:"key_file"`       //
+	MaxBodyBytes int    `yaml:"max_body_bytes"` // of one request; default 16 MiB
+}
+
+// ERPSource is one origin of customers and how its columns map to a customer. It has at most one of path, folder, token,
+// postgres and topic; a source that has none is for `erp import`.
 type ERPSource struct {
-	Name           string            `yaml:"name"`
-	Path           string            `yaml:"path"`             // the file that `run` imports at start; default none
-	Mode           string            `yaml:"mode"`             // full, delta; default delta
-	Delimiter      string            `yaml:"delimiter"`        // "," or ";"; default: told by the header
-	Columns        map[string]string `yaml:"columns"`          // member of the customer -> column of the file
-	Constants      map[string]string `yaml:"constants"`        // member of the customer -> the same value for every row
-	Attributes     string            `yaml:"attributes"`       // all (default): every unmapped column; none
-	NullText       []string          `yaml:"null_text"`        // cell texts that mean null; default: the empty cell
-	DecimalComma   bool              `yaml:"decimal_comma"`    // 1.234,50
-	MaxDeleteShare float64           `yaml:"max_delete_share"` // a full import that would delete more is refused; default 0.2
+	Name     string        `yaml:"name"`
+	Path     string        `yaml:"path"`   // a file that `run` imports at start
+	Folder   Folder        `yaml:"folder"` // a folder that `run` watches
+	Token    secret.String `yaml:"token"`  // bearer token of those who push by HTTP
+	Postgres Postgres      `yaml:"postgres"`
+	Topic    SourceTopic   `yaml:"topic"`
+
+	Mode           string  `yaml:"mode"`             // full (the whole list: what it does not name is deleted), delta; default delta
+	MaxDeleteShare float64 `yaml:"max_delete_share"` // a full import that would delete more is refused; default 0.2
+
+	// How files are read.
+	Format    string   `yaml:"format"`    // csv, json (an object a line, or one array); default: told by the file
+	Encoding  string   `yaml:"encoding"`  // auto (default), utf-8, utf-16, windows-1252
+	Delimiter string   `yaml:"delimiter"` // one of , ; tab |; default: the one under which the columns are found
+	SkipRows  []string `yaml:"skip_rows"` // regular expressions: rows whose first cell that is not empty matches are left out
+
+	// What the columns mean. A column may be a path into an object ("address.city"), or several joined by " + ".
+	Preset        string            `yaml:"preset"`         // a mapping that comes with Crosswalk; what is set here goes before it
+	Columns       map[string]string `yaml:"columns"`        // member of the customer -> column; default for JSON: the members' own names
+	Optional      []string          `yaml:"optional"`       // members whose column may be missing from the source; default none
+	Constants     map[string]string `yaml:"constants"`      // member of the customer -> the value of rows that have none
+	KeySeparator  string            `yaml:"key_separator"`  // between the columns that number, company or identifier are joined from; default "-"
+	Attributes    string            `yaml:"attributes"`     // all (default): every unmapped column; none
+	DeletedColumn string            `yaml:"deleted_column"` // a row with one of deleted_values there deletes its customer; default none
+	DeletedValues []string          `yaml:"deleted_values"` // default true
+
+	// How the texts of columns are read.
+	NullText        []string `yaml:"null_text"`        // cell texts that mean null; default: the empty cell
+	DecimalComma    *bool    `yaml:"decimal_comma"`    // 1.234,50; default: the preset's, else false
+	CurrencySymbols []string `yaml:"currency_symbols"` // that may stand before or behind an amount, such as $; default none
+	TimeFormats     []string `yaml:"time_formats"`     // such as MM/DD/YYYY hh:mm AM, beside ISO 8601; default none
+	TimeZone        string   `yaml:"time_zone"`        // of times without one, such as Europe/Berlin; default UTC
+}
+
+// Folder is a folder into which files of customers are put. What was imported lies in its done/ afterwards, what was rejected,
+// even in part, in rejected/ beside the reasons.
+type Folder struct {
+	Path     string        `yaml:"path"`     //
+	Pattern  string        `yaml:"pattern"`  // of file names; default *
+	Ready    string        `yaml:"ready"`    // suffix of an empty file that says that the one beside it is complete, e.g. .ok; default none
+	Settle   time.Duration `yaml:"settle"`   // without ready: a file is complete when it has not changed for so long; default 10s
+	Interval time.Duration `yaml:"interval"` // between two looks; default 5s
+}
+
+// Postgres is a query whose rows are customers.
+type Postgres struct {
+	URL       secret.String `yaml:"url"`        // postgres://user:password@host/database
+	Query     string        `yaml:"query"`      // a SELECT
+	Cursor    string        `yaml:"cursor"`     // column that rises with every change; default none: all rows at each poll
+	Interval  time.Duration `yaml:"interval"`   // between two polls; default 1m
+	Overlap   string        `yaml:"overlap"`    // how far a poll goes back before the cursor: 5m for times, 1000 for numbers; these are the defaults
+	FullEvery time.Duration `yaml:"full_every"` // mode full: how often all rows are compared, to find deletions; default 24h
+}
+
+// SourceTopic is a topic of the same Kafka that somebody else writes and whose records are customers. The column _key is a
+// record's key, a tombstone deletes.
+type SourceTopic struct {
+	Name      string `yaml:"name"`
+	Format    string `yaml:"format"`     // avro (through the schema registry; default), json
+	KeyFormat string `yaml:"key_format"` // text (default), avro, json
 }

@@ -196,11 +196,34 @@ func (o *Org) fill() {
 		def(&o.Link.Cardinality, "one_to_one")
 		def(&o.Link.NearMiss, "on")
 	}
+	def(&o.ERP.Push.MaxBodyBytes, 16<<20)
 	for i := range o.ERP.Sources {
-		s := &o.ERP.Sources[i]
-		def(&s.Mode, "delta")
-		def(&s.Attributes, "all")
-		def(&s.MaxDeleteShare, 0.2)
+		o.ERP.Sources[i].Fill()
+	}
+}
+
+// Fill puts the defaults where nothing was said.
+func (s *ERPSource) Fill() {
+	def(&s.Mode, "delta")
+	def(&s.Attributes, "all")
+	def(&s.MaxDeleteShare, 0.2)
+	def(&s.Encoding, "auto")
+	def(&s.KeySeparator, "-")
+	if s.DeletedColumn != "" && s.DeletedValues == nil {
+		s.DeletedValues = []string{"true"}
+	}
+	if s.Folder.Path != "" {
+		def(&s.Folder.Pattern, "*")
+		def(&s.Folder.Settle, 10*time.Second)
+		def(&s.Folder.Interval, 5*time.Second)
+	}
+	if s.Postgres.URL != "" {
+		def(&s.Postgres.Interval, time.Minute)
+		def(&s.Postgres.FullEvery, 24*time.Hour)
+	}
+	if s.Topic.Name != "" {
+		def(&s.Topic.Format, "avro")
+		def(&s.Topic.KeyFormat, "text")
 	}
 }
 

@@ -33,9 +33,6 @@ var (
 	fieldForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 )
 
-// CustomerMembers are the members of an ERP customer that a source's columns and constants may name.
-var CustomerMembers = []string{"company", "number", "name", "identifier", "balance", "currency", "terms", "email", "phone", "updated_at"}
-
 // Validate reports every error at once, each with its key and what to write instead.
 func (c *Config) Validate() error {
 	var e Errors
@@ -98,15 +95,7 @@ func (e *Errors) org(at string, o *Org, count int) {
 	}
 	e.salesforce(at+".salesforce", &o.Salesforce)
 	e.link(at+".link", o.Link)
-	names := map[string]bool{}
-	for i := range o.ERP.Sources {
-		s := &o.ERP.Sources[i]
-		e.source(fmt.Sprintf("%s.erp.sources[%d]", at, i), s)
-		if names[s.Name] {
-			e.add("%s.erp.sources[%d].name %q is used twice; give each source its own", at, i, s.Name)
-		}
-		names[s.Name] = true
-	}
+	e.erp(at+".erp", &o.ERP)
 }
 
 func (e *Errors) salesforce(at string, s *Salesforce) {
@@ -167,30 +156,6 @@ func (e *Errors) link(at string, l Link) {
 	}
 	e.oneOf(at+".cardinality", l.Cardinality, "one_to_one", "many_accounts", "many_customers", "many_to_many")
 	e.oneOf(at+".near_miss", l.NearMiss, "on", "off")
-}
-
-func (e *Errors) source(at string, s *ERPSource) {
-	if s.Name == "" {
-		e.add("%s.name is missing; name the source", at)
-	}
-	e.oneOf(at+".mode", s.Mode, "full", "delta")
-	e.oneOf(at+".attributes", s.Attributes, "all", "none")
-	if s.Delimiter != "" {
-		e.oneOf(at+".delimiter", s.Delimiter, ",", ";", "\t", "|")
-	}
-	if s.Columns["number"] == "" {
-		e.add("%s.columns.number is missing; name the column that holds the customer number", at)
-	}
-	for _, members := range []map[string]string{s.Columns, s.Constants} {
-		for m := range members {
-			if !slices.Contains(CustomerMembers, m) {
-				e.add("%s: %q is no member of a customer; use %s (other columns become attributes by themselves)", at, m, strings.Join(CustomerMembers, ", "))
-			}
-		}
-	}
-	if s.MaxDeleteShare < 0 || s.MaxDeleteShare > 1 {
-		e.add("%s.max_delete_share is %v; give a share from 0 to 1", at, s.MaxDeleteShare)
-	}
 }
 
 func (e *Errors) add(format string, args ...any) { *e = append(*e, fmt.Errorf(format, args...)) }

@@ -53,6 +53,7 @@ var libraries = map[string]string{
 	"github.com/cockroachdb/pebble":                           "internal/state",
 	"github.com/twmb/franz-go":                                "internal/broker",
 	"go.yaml.in/yaml":                                         "internal/config",
+	"github.com/jackc/pgx":                                    "producers/erp",
 	"github.com/spf13/cobra":                                  "cmd/crosswalk",
 	"github.com/vbauerster/mpb":                               "cmd/crosswalk",
 	"github.com/prometheus/client_golang/prometheus/promhttp": "internal/console",

@@ -1,329 +1,259 @@
-// Package erp publishes the customers of an ERP to erp.customer.
+// Package erp publishes the customers of an ERP to erp.customer, wherever they come from: files, a watched folder, HTTP, a
+// PostgreSQL query, a topic.
 //
-// A file's row is read (table), becomes a customer by the source's mapping (mapper), is encoded as Avro and compared with
-// what the topic holds (directory); only what differs is sent, and a full file deletes what it does not name. A row
-// that cannot be taken becomes a reject with line, column and reason; the rest goes on.
+// All of them go one way. A source's row is read (package rows) and becomes a customer by the source's mapping (package
+// mapping); a job reads the source once to know its keys and faults and once more to publish; the publisher's session, which is the
+// one writer of the org's topic, sends what differs from what the topic holds, and a full list deletes what it does not name. A row
+// that cannot be taken is rejected with line, column and reason; the rest goes on.
 //
-// The topic itself is the state: an import reads it first, under the task's producer epoch, so that two imports at the same
-// time cannot mix: the later one fences the earlier one.
+// The topic itself is the state: whoever takes it over reads it first, under a new epoch, so that two writers cannot mix. DESIGN.md
+// says what is guaranteed and how.
 //
-// Metrics: crosswalk_erp_rows_total, crosswalk_erp_published_total, crosswalk_erp_unchanged_total, crosswalk_erp_deleted_total,
-// crosswalk_erp_rejected_total, crosswalk_erp_last_import_timestamp_seconds.
+// Metrics:
+//
+//	crosswalk_erp_rows_total                      rows that were read, rejected ones included
+//	crosswalk_erp_published_total                 customers published because they are new or changed
+//	crosswalk_erp_unchanged_total                 customers not published because the topic holds them already
+//	crosswalk_erp_deleted_total                   customers deleted
+//	crosswalk_erp_rejected_total                  rows that could not be taken
+//	crosswalk_erp_files_total{outcome}            files of watched folders: done, rejected
+//	crosswalk_erp_requests_total{status}          pushes by HTTP, by the class of the answer: 2xx, 4xx, 5xx
+//	crosswalk_erp_source_failures_total{kind}     attempts of a source (file, folder, postgres, topic) that failed and are made again
+//	crosswalk_erp_takeovers_total                 times that this process became the writer of an org's topic
+//	crosswalk_erp_last_import_timestamp_seconds   when the last import ended well
 package erp
 
 import (
 	"context"
-	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"os"
-	"strconv"
-	"strings"
+	"slices"
+	"sync"
 	"time"
 
-	"crosswalk/internal/avro"
-	"crosswalk/internal/change"
+	"golang.org/x/sync/errgroup"
+
 	"crosswalk/internal/config"
 	"crosswalk/internal/registry"
+	"crosswalk/internal/retry"
 	"crosswalk/internal/topic"
-	"crosswalk/schemas"
 )
 
-// Topic is the name of the customers' topic, without the org's prefix.
-const Topic = "erp.customer"
+// The names of what is written, without the org's prefix.
+const (
+	Topic           = "erp.customer"
+	positionTopic   = "crosswalk.position"
+	deadLetterTopic = "crosswalk.deadletter"
+)
 
 // Config says where customers are published.
 type Config struct {
-	Org      string // alias, may be empty
-	Topic    string // full name, with the org's prefix
+	Org      string // alias, may be empty; it prefixes the topics
 	Kafka    *topic.Client
 	Registry *registry.Client
 	Writer   topic.WriterConfig // compression; task and topics are set here
-	// Partitions and Replication of the topic when it has to be made; 0 is the cluster's default.
+	// Partitions and Replication of the topics when they have to be made; 0 is the cluster's default.
 	Partitions, Replication int
-	Logger                  *slog.Logger
-	Metrics                 *Metrics
-	Progress                func(total, done int64) // bytes of the file; may be nil
+	// Quiet is how long the topic must be still before it is taken back from another writer; default 2 s, longer after each loss.
+	Quiet   time.Duration
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
-// Import is one file to publish.
-type Import struct {
-	Path        string
-	Source      config.ERPSource // its Mode says full or delta
-	RejectsPath string           // default RejectsPath(Path)
-}
-
-// Result counts what an import did.
-type Result struct {
-	Rows            int    `json:"rows"`      // good ones
-	Published       int    `json:"published"` // new or changed
-	Unchanged       int    `json:"unchanged"`
-	Deleted         int    `json:"deleted"`
-	Rejected        int    `json:"rejected"`
-	RejectsFile     string `json:"rejects_file,omitempty"`
-	DeletesWithheld string `json:"deletes_withheld,omitempty"` // why a full import deleted nothing
-}
-
-// importer is one import under way.
-type importer struct {
-	Config
-	Import
-	writer   *topic.Writer
-	known    directory
-	epoch    int64
-	schemaID int
-	result   Result
-	file     os.FileInfo // as it was at the start
-	now      time.Time
-}
-
-// Run imports one file: every good row is published, or already was, when it returns without an error. Nothing is
-// published when the file, the mapping or the safety share refuses it as a whole.
-func Run(ctx context.Context, cfg Config, im Import) (Result, error) {
-	if im.RejectsPath == "" {
-		im.RejectsPath = RejectsPath(im.Path)
-	}
-	i := &importer{Config: cfg, Import: im, now: time.Now()}
-	info, err := os.Stat(im.Path)
-	if err != nil {
-		return i.result, fmt.Errorf("open ERP file: %w", err)
-	}
-	i.file = info
-	// The file is looked at before Kafka is: a wrong column must not take the task from its owner.
-	seen, unreadable, err := i.survey(ctx)
-	if err != nil {
-		return i.result, err
-	}
-	if err := i.takeOver(ctx); err != nil {
-		return i.result, err
-	}
-	defer i.writer.Close()
-	gone, err := i.toDelete(seen, unreadable)
-	if err != nil {
-		return i.result, err
-	}
-	if err := i.publish(ctx); err != nil {
-		return i.result, err
-	}
-	if err := i.sameFile(); err != nil {
-		return i.result, err
-	}
-	if err := i.remove(ctx, gone); err != nil {
-		return i.result, err
-	}
-	if err := i.writer.Flush(ctx); err != nil {
-		return i.result, fmt.Errorf("publish ERP customers to %s: %w", i.Topic, err)
-	}
-	i.Metrics.lastImport.SetToCurrentTime()
-	return i.result, nil
-}
-
-// survey reads the whole file once: which keys it names, and how many rejected rows have no readable key. It writes the
-// rejects file.
-func (i *importer) survey(ctx context.Context) (seen map[string]bool, unreadable int, err error) {
-	seen = map[string]bool{}
-	rejects := &rejectsFile{path: i.RejectsPath}
-	var body []byte
-	s := &scanner{
-		path: i.Path, source: i.Source, bytes: i.Progress,
-		each: func(c *avro.Customer, line int) error {
-			if body, err = c.Append(body[:0]); err != nil {
-				return i.rejected(rejects, &RejectError{Line: line, Reason: err.Error()})
-			}
-			seen[key(c)] = true
-			i.result.Rows++
-			return nil
-		},
-		reject: func(r *RejectError, k string) error {
-			if k == "" {
-				unreadable++
-			} else {
-				seen[k] = true // a damaged row is not a missing customer
-			}
-			return i.rejected(rejects, r)
-		},
-	}
-	err = s.run(ctx)
-	if e := rejects.close(); err == nil {
-		err = e
-	}
-	if rejects.count > 0 {
-		i.result.RejectsFile = rejects.path
-	}
-	i.Metrics.rows.Add(float64(i.result.Rows + i.result.Rejected))
-	return seen, unreadable, err
-}
-
-func (i *importer) rejected(f *rejectsFile, r *RejectError) error {
-	i.result.Rejected++
-	i.Metrics.rejected.Inc()
-	i.Logger.Debug("ERP row rejected", "file", i.Path, "line", r.Line, "column", r.Column, "reason", r.Reason)
-	return f.add(r)
-}
-
-// takeOver becomes the writer of the topic and reads what it holds.
-func (i *importer) takeOver(ctx context.Context) (err error) {
-	if err := i.Kafka.Ensure(ctx, topic.Spec{Name: i.Topic, Partitions: i.Partitions, Replication: i.Replication, Config: topicConfig}); err != nil {
-		return err
-	}
-	if i.schemaID, err = i.Registry.Register(ctx, i.Topic+"-value", schemas.ERPCustomer); err != nil {
-		return err
-	}
-	w := i.Writer
-	w.Task, w.Topics = "crosswalk/"+i.Org+"/erp", []string{i.Topic}
-	if i.writer, err = i.Kafka.NewWriter(ctx, w); err != nil {
-		return err
-	}
-	i.known = directory{}
-	_, err = i.Kafka.ReadAll(ctx, w.Topics, func(r topic.Record) error {
-		k, err := knownOf(r)
-		if err != nil {
-			i.Logger.Warn("a record of the ERP topic is not ours and is overwritten when its customer is imported", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
-			return nil
+// topics are the names of what is written.
+func (c *Config) topics() topics {
+	name := func(t string) string {
+		if c.Org == "" {
+			return t
 		}
-		i.known.add(string(r.Key), k)
-		return nil
-	})
-	if err != nil {
-		i.writer.Close()
-		return err
+		return c.Org + "." + t
 	}
-	i.epoch = i.known.epoch() + 1
-	return nil
+	return topics{customer: name(Topic), position: name(positionTopic), deadletter: name(deadLetterTopic)}
 }
 
-// toDelete decides, before anything is published, what a full import deletes.
-func (i *importer) toDelete(seen map[string]bool, unreadable int) ([]string, error) {
-	if i.Source.Mode != "full" {
-		return nil, nil
-	}
-	if unreadable > 0 {
-		i.result.DeletesWithheld = fmt.Sprintf("%d rejected rows have no readable customer number, so it is not known which customers are missing; correct them and import again", unreadable)
-		return nil, nil
-	}
-	return i.known.missing(i.Source.Name, seen, i.Source.MaxDeleteShare)
+// Producer is the ERP task of an org: it serves all sources that have something to run.
+type Producer struct {
+	cfg       Config
+	publisher *publisher
+	feeds     []feed
+
+	mu     sync.Mutex
+	states map[string]*State // by source
+	news   chan struct{}     // closed and made anew when a state changes
 }
 
-// publish sends the customers that differ.
-func (i *importer) publish(ctx context.Context) error {
-	s := &scanner{
-		path: i.Path, source: i.Source,
-		reject: func(*RejectError, string) error { return nil }, // reported by the survey
-		each: func(c *avro.Customer, _ int) error {
-			value, err := c.Append(avro.Frame(nil, i.schemaID))
+// feed is a source that is served until ctx ends.
+type feed interface {
+	Run(ctx context.Context) error
+}
+
+// State is what a source says of itself.
+type State struct {
+	Kind    string    `json:"kind"`              // file, folder, push, postgres, topic
+	Address string    `json:"address,omitempty"` // where customers can be pushed
+	Last    time.Time `json:"last,omitzero"`     // when something was published, or found unchanged
+	Result  Result    `json:"result"`            // of the last job that ended well
+	Error   string    `json:"error,omitempty"`   // why the last job failed, until one ends well
+	Failing time.Time `json:"failing_since,omitzero"`
+}
+
+// New makes the task of an org's sources. It starts nothing. Runs reports whether there is anything to run.
+func New(cfg Config, erp config.ERP) (*Producer, error) {
+	p := &Producer{cfg: cfg, states: map[string]*State{}, news: make(chan struct{})}
+	p.publisher = newPublisher(&p.cfg, true)
+	var pushed []config.ERPSource
+	for _, s := range erp.Sources {
+		switch {
+		case s.Path != "":
+			p.add(s.Name, "file", &file{p: p, source: s})
+		case s.Folder.Path != "":
+			p.add(s.Name, "folder", &folder{p: p, source: s})
+		case s.Token != "":
+			p.add(s.Name, "push", nil)
+			pushed = append(pushed, s)
+		case s.Postgres.URL != "":
+			f, err := newQuery(p, s)
 			if err != nil {
-				return nil // reported by the survey
+				return nil, err
 			}
-			k := key(c)
-			if !i.known.changed(k, i.Source.Name, sha256.Sum256(value[wireHeader:])) {
-				i.result.Unchanged++
-				i.Metrics.unchanged.Inc()
-				return nil
-			}
-			i.result.Published++
-			return i.send(ctx, k, value, change.OpUpdate)
-		},
-	}
-	return s.run(ctx)
-}
-
-// sameFile refuses to delete by a file that somebody wrote to while it was read.
-func (i *importer) sameFile() error {
-	now, err := os.Stat(i.Path)
-	if err != nil {
-		return fmt.Errorf("look at the ERP file again: %w", err)
-	}
-	if now.Size() != i.file.Size() || !now.ModTime().Equal(i.file.ModTime()) {
-		return fmt.Errorf("%s changed while it was imported: nothing was deleted; import it again when its writer is done", i.Path)
-	}
-	return nil
-}
-
-// wireHeader is the length of Confluent's frame before the Avro body.
-const wireHeader = 5
-
-// remove sends a tombstone for each key.
-func (i *importer) remove(ctx context.Context, keys []string) error {
-	for _, k := range keys {
-		i.result.Deleted++
-		if err := i.send(ctx, k, nil, change.OpDelete); err != nil {
-			return err
+			p.add(s.Name, "postgres", f)
+		case s.Topic.Name != "":
+			p.add(s.Name, "topic", &follower{p: p, source: s})
 		}
 	}
-	return nil
+	if len(pushed) > 0 {
+		p.feeds = append(p.feeds, &push{p: p, cfg: erp.Push, sources: pushed})
+	}
+	return p, nil
 }
 
-// send gives one record to the writer with its version: the first after a takeover raises the epoch (H14).
-func (i *importer) send(ctx context.Context, k string, value []byte, op change.Op) error {
-	v := change.Version{Epoch: i.epoch, Rev: i.known[k].version.Rev + 1}
-	if op == change.OpUpdate && !i.known[k].live {
-		op = change.OpCreate
+func (p *Producer) add(source, kind string, f feed) {
+	p.states[source] = &State{Kind: kind}
+	if f != nil {
+		p.feeds = append(p.feeds, f)
 	}
-	r := topic.Record{Topic: i.Topic, Key: []byte(k), Value: value, Headers: i.headers(k, v, op)}
-	err := i.writer.Send(ctx, r, func(r topic.Record, err error) {
-		if err != nil {
-			return // Flush returns it
-		}
-		if r.Value == nil {
-			i.Metrics.deleted.Inc()
-		} else {
-			i.Metrics.published.Inc()
-		}
+}
+
+// Runs reports whether a configuration has a source that runs by itself.
+func Runs(erp config.ERP) bool {
+	return slices.ContainsFunc(erp.Sources, func(s config.ERPSource) bool {
+		return s.Path != "" || s.Folder.Path != "" || s.Token != "" || s.Postgres.URL != "" || s.Topic.Name != ""
 	})
+}
+
+// Run serves the sources until ctx ends or one fails for good: a configured file that cannot be imported, an address that
+// is taken, a lease that is lost.
+func (p *Producer) Run(ctx context.Context) error {
+	defer p.publisher.close()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, f := range p.feeds {
+		g.Go(func() error { return f.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// Status tells how the sources do, by their names.
+func (p *Producer) Status() map[string]State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[string]State, len(p.states))
+	for name, s := range p.states {
+		out[name] = *s
+	}
+	return out
+}
+
+// Await waits until the sources are as the caller wants them, or ctx ends.
+func (p *Producer) Await(ctx context.Context, fits func(map[string]State) bool) error {
+	for {
+		p.mu.Lock()
+		news := p.news
+		p.mu.Unlock()
+		if fits(p.Status()) {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for ERP sources: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// changed wakes those who wait; p.mu is held.
+func (p *Producer) changed() {
+	close(p.news)
+	p.news = make(chan struct{})
+}
+
+// report notes how a job of a source ended. It logs when a source begins to fail and when it is well again, not each time between.
+func (p *Producer) report(source string, r Result, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.changed()
+	s := p.states[source]
+	now := time.Now()
 	if err != nil {
-		return fmt.Errorf("publish customer %s to %s: %w", k, i.Topic, err)
+		p.cfg.Metrics.failures.WithLabelValues(s.Kind).Inc()
+		if s.Error != err.Error() {
+			p.cfg.Logger.Error("an ERP source failed and is tried again", "org", p.cfg.Org, "source", source, "kind", s.Kind, "error", err)
+		}
+		if s.Failing.IsZero() {
+			s.Failing = now
+		}
+		s.Error = err.Error()
+		return
+	}
+	if !s.Failing.IsZero() {
+		p.cfg.Logger.Info("an ERP source is well again", "org", p.cfg.Org, "source", source, "kind", s.Kind, "failed_for", now.Sub(s.Failing).Round(time.Second))
+	}
+	s.Last, s.Result, s.Error, s.Failing = now, r, "", time.Time{}
+}
+
+// repeat does a source's work again and again: every so often while it goes well, with growing pauses while it fails.
+func (p *Producer) repeat(ctx context.Context, every time.Duration, do func(context.Context) error) error {
+	backoff := retry.Backoff{First: time.Second, Max: time.Minute}
+	for failures := 0; ; {
+		err := do(ctx)
+		wait := every
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, topic.ErrLeaseLost):
+			return err
+		case err != nil:
+			failures++
+			wait = max(backoff.Wait(failures), min(every, time.Minute))
+		default:
+			failures = 0
+		}
+		if retry.Sleep(ctx, wait) != nil {
+			return nil
+		}
+	}
+}
+
+// logResult says what a file or a full comparison did.
+func (p *Producer) logResult(source, name string, r Result) {
+	if r.Rejected > 0 || r.DeletesWithheld != "" {
+		p.cfg.Logger.Warn("ERP rows were rejected", "org", p.cfg.Org, "source", source, "file", name, "rejected", r.Rejected,
+			"rejects_file", r.RejectsFile, "deletes_withheld", r.DeletesWithheld)
+	}
+	if r.Guessed {
+		p.cfg.Logger.Warn("the file was taken as Windows-1252 by the look of its bytes; set encoding to be sure", "org", p.cfg.Org, "source", source, "file", name)
+	}
+	p.cfg.Logger.Info("ERP customers imported", "org", p.cfg.Org, "source", source, "file", name,
+		"rows", r.Rows, "published", r.Published, "unchanged", r.Unchanged, "deleted", r.Deleted)
+}
+
+// run does a job with the session that all sources share.
+func (p *publisher) run(ctx context.Context, j *job) error {
+	if err := j.survey(ctx); err != nil {
+		return err
+	}
+	if err := p.do(ctx, j.run); err != nil {
+		return fmt.Errorf("import from source %q: %w", j.source.Name, err)
 	}
 	return nil
 }
-
-// headers are the version (C2) and the CloudEvents binding of one record.
-func (i *importer) headers(k string, v change.Version, op change.Op) []topic.Header {
-	version := [2]string{strconv.FormatInt(v.Epoch, 10), strconv.FormatInt(v.Rev, 10)}
-	h := func(name, value string) topic.Header { return topic.Header{Key: name, Value: []byte(value)} }
-	lower := strings.ToLower(string(op))
-	return []topic.Header{
-		h("epoch", version[0]), h("rev", version[1]), h("op", lower),
-		h("ce_specversion", "1.0"), h("ce_id", url.PathEscape(k)+"-"+version[0]+"-"+version[1]),
-		h("ce_type", "crosswalk.erp.customer."+lower), h("ce_source", sourceURI(i.Org, i.Source.Name)),
-		h("ce_time", i.now.UTC().Format("2006-01-02T15:04:05.000Z")), h("ce_subject", k),
-	}
-}
-
-const sourcePrefix = "/crosswalk/"
-
-// sourceURI names the org and the source of a customer; it is how a full import knows which customers are its own.
-func sourceURI(org, source string) string {
-	return sourcePrefix + url.PathEscape(org) + "/erp/" + url.PathEscape(source)
-}
-
-// knownOf reads what a record says of its key.
-func knownOf(r topic.Record) (known, error) {
-	k := known{live: r.Value != nil}
-	for _, h := range r.Headers {
-		var err error
-		switch h.Key {
-		case "epoch":
-			k.version.Epoch, err = strconv.ParseInt(string(h.Value), 10, 64)
-		case "rev":
-			k.version.Rev, err = strconv.ParseInt(string(h.Value), 10, 64)
-		case "ce_source":
-			_, escaped, _ := strings.Cut(strings.TrimPrefix(string(h.Value), sourcePrefix), "/erp/")
-			k.source, err = url.PathUnescape(escaped)
-		}
-		if err != nil {
-			return known{}, fmt.Errorf("read header %s: %w", h.Key, err)
-		}
-	}
-	if k.live {
-		_, body, err := avro.Unframe(r.Value)
-		if err != nil {
-			return known{}, err
-		}
-		k.digest = sha256.Sum256(body)
-	}
-	return k, nil
-}
-
-// topicConfig is that of every input topic: the last record per key stays, tombstones for 96 hours (R2).
-var topicConfig = map[string]string{"cleanup.policy": "compact", "delete.retention.ms": "345600000"}

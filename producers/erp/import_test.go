@@ -3,16 +3,24 @@ package erp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
-	"crosswalk/internal/topic"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sync/errgroup"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/producers/erp/rows"
+	"crosswalk/schemas"
 )
 
 func (b *bench) imported(name, mode, text string) (Result, error) {
 	b.t.Helper()
-	return Run(b.ctx, b.config, Import{Path: b.file(text), Source: source(name, mode)})
+	return ImportFile(b.ctx, b.config, Import{Path: b.file(text), Source: source(name, mode)})
 }
 
 // has checks the counts of a result: rows, published, unchanged, deleted, rejected.
@@ -112,41 +120,177 @@ func TestRejectedRowsKeepTheirCustomers(t *testing.T) {
 	}
 }
 
-func TestASecondImportFencesTheFirst(t *testing.T) {
+// during returns progress that does something once, while an import reads its file and has not taken over yet.
+func during(do func()) func(int64, int64) {
+	var once sync.Once
+	return func(int64, int64) { once.Do(do) }
+}
+
+func TestImportsAtTheSameTimeBothArrive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	first := b.config
-	other := make(chan error, 1)
-	var once bool
-	first.Progress = func(int64, int64) {
-		if !once { // while the first import reads its file, before it has taken over
-			once = true
+	_, err := ImportFile(b.ctx, b.config, Import{
+		Path: b.file(importHead + "C2,First,1,\n"), Source: source("ar", "delta"),
+		Progress: during(func() {
 			_, err := b.imported("ar", "delta", importHead+"C1,Second,1,\n")
-			other <- err
-		}
-	}
-	if _, err := Run(b.ctx, first, Import{Path: b.file(importHead + "C2,First,1,\n"), Source: source("ar", "delta")}); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-other; err != nil {
-		t.Fatal(err)
-	}
+			b.must(err)
+		}),
+	})
+	b.must(err)
 	if live := b.live(); live != "C1=Second C2=First" {
 		t.Errorf("the topic holds %s", live)
 	}
-	// Whoever has taken over since is the only one that the broker listens to.
-	i := &importer{Config: b.config, Import: Import{Source: source("ar", "delta")}}
-	b.must(i.takeOver(b.ctx))
-	defer i.writer.Close()
-	if _, err := b.imported("ar", "delta", importHead+"C3,Third,1,\n"); err != nil {
-		t.Fatal(err)
+}
+
+// interrupted runs an import of which another writer takes the topic over after it has published the first row.
+func (b *bench) interrupted(patient bool, other func()) (Result, error) {
+	p := newPublisher(&b.config, patient)
+	defer p.close()
+	var once sync.Once
+	f, err := os.Open(b.file(importHead + "C1,One,1,\nC2,Two,2,\nC3,Three,3,\n"))
+	b.must(err)
+	defer f.Close()
+	j := fileJob(p.cfg, source("ar", "full"), "customers.csv", f)
+	j.reject = func(*rows.Reject) error { return nil }
+	b.must(j.survey(b.ctx))
+	read := 0
+	j.progress = func(int64) {
+		if read++; read == 2 {
+			once.Do(other)
+		}
 	}
-	b.must(i.send(b.ctx, "C3", nil, "DELETE"))
-	if err := i.writer.Flush(b.ctx); !errors.Is(err, topic.ErrFenced) {
-		t.Errorf("error %v, want ErrFenced", err)
-	}
-	if live := b.live(); live != "C1=Second C2=First C3=Third" {
+	return j.result, p.do(b.ctx, p.once(Import{Path: "customers.csv", Source: j.source}, j))
+}
+
+func TestAWriterThatLostTheTopicTakesItBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, err := b.imported("ar", "full", importHead+"C1,Old,1,\nC4,Gone,4,\n")
+	b.must(err)
+	_, err = b.interrupted(false, func() {
+		_, err := b.imported("eu", "delta", importHead+"E1,Else,1,\n")
+		b.must(err)
+	})
+	b.must(err)
+	if live := b.live(); live != "C1=One C2=Two C3=Three E1=Else" {
 		t.Errorf("the topic holds %s", live)
+	}
+}
+
+func TestAnImportByHandGivesWayToALaterOneOfItsSource(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	later := func() {
+		_, err := b.imported("ar", "full", importHead+"C1,Newer,1,\nC2,Two,2,\nC3,Three,3,\n")
+		b.must(err)
+	}
+	var superseded *SupersededError
+	if _, err := b.interrupted(false, later); !errors.As(err, &superseded) {
+		t.Errorf("error %v, want that a later import came in between", err)
+	}
+	if live := b.live(); live != "C1=Newer C2=Two C3=Three" {
+		t.Errorf("the topic holds %s", live)
+	}
+}
+
+func TestASourceOfTheTaskGoesOnAfterAnImportByHand(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, err := b.interrupted(true, func() {
+		_, err := b.imported("ar", "full", importHead+"C1,By hand,1,\nC2,Two,2,\nC3,Three,3,\n")
+		b.must(err)
+	})
+	b.must(err)
+	if live := b.live(); live != "C1=One C2=Two C3=Three" {
+		t.Errorf("the topic holds %s", live)
+	}
+}
+
+// What a session believes to be in the topic is true only while it is the writer.
+func TestUnchangedIsNotBelievedAfterALoss(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newPublisher(&b.config, true)
+	defer p.close()
+	value := b.value("C1", "Acme")
+	put := func() (published bool) {
+		b.must(p.do(b.ctx, func(ctx context.Context, s *session) (err error) {
+			batch := s.begin("ar")
+			if published, err = batch.put(ctx, "C1", value); err != nil {
+				return err
+			}
+			return batch.settle(ctx)
+		}))
+		return published
+	}
+	if !put() || put() {
+		t.Error("the first put publishes, the second finds it there")
+	}
+	_, err := b.imported("ar", "delta", importHead+"C1,Changed,1,\n")
+	b.must(err)
+	if !put() {
+		t.Error("the customer was changed elsewhere, so it is published again")
+	}
+	if live := b.live(); live != "C1=Acme" {
+		t.Errorf("the topic holds %s", live)
+	}
+}
+
+// value is an encoded customer.
+func (b *bench) value(number, name string) []byte {
+	b.t.Helper()
+	id, err := b.registry.Register(b.ctx, b.config.topics().customer+"-value", schemas.ERPCustomer)
+	b.must(err)
+	c := avro.Customer{Number: number, Name: change.StringValue(name)}
+	value, err := c.Append(avro.Frame(nil, id))
+	b.must(err)
+	return value
+}
+
+func TestManyJobsShareOneSession(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newPublisher(&b.config, true)
+	defer p.close()
+	var g errgroup.Group
+	for i := range 20 {
+		g.Go(func() error {
+			return p.do(b.ctx, func(ctx context.Context, s *session) error {
+				batch := s.begin("ar")
+				for n := range 50 {
+					key := fmt.Sprintf("C%d", (i+n)%60)
+					if _, err := batch.put(ctx, key, b.value(key, fmt.Sprint("by ", i%2))); err != nil {
+						return err
+					}
+				}
+				return batch.settle(ctx)
+			})
+		})
+	}
+	b.must(g.Wait())
+	if n := len(strings.Fields(strings.ReplaceAll(b.live(), "=by ", "="))); n != 60 {
+		t.Errorf("%d customers, want 60", n)
+	}
+	if held := testutil.ToFloat64(b.config.Metrics.takeovers); held != 1 {
+		t.Errorf("the topic was taken over %v times", held)
+	}
+}
+
+// Deletions are compacted away in the end; the epoch that they had must not come again, or a reader that remembers it would
+// ignore what is new.
+func TestEpochsRiseEvenWhenTheTopicIsEmpty(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	last := int64(0)
+	for range 3 {
+		p := newPublisher(&b.config, false)
+		s, err := p.session(b.ctx)
+		b.must(err)
+		if s.epoch <= last {
+			t.Errorf("epoch %d after %d", s.epoch, last)
+		}
+		last = s.epoch
+		p.close()
 	}
 }
 
@@ -155,7 +299,7 @@ func TestAnEndedContextEndsAnImport(t *testing.T) {
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
-	if _, err := Run(ctx, b.config, Import{Path: b.file(importHead + "C1,Acme,1,\n"), Source: source("ar", "delta")}); !errors.Is(err, context.Canceled) {
+	if _, err := ImportFile(ctx, b.config, Import{Path: b.file(importHead + "C1,Acme,1,\n"), Source: source("ar", "delta")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
 }

@@ -7,22 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+
+	"crosswalk/producers/erp/rows"
 )
-
-// RejectError is a row that could not be taken. The rest of the file goes on (guarantee 8 of the design).
-type RejectError struct {
-	Line   int    // 1-based line of the file, the header being line 1
-	Column string // the column at fault; empty when it is the row as a whole
-	Reason string
-	Raw    string // the row as it came
-}
-
-func (r *RejectError) Error() string {
-	if r.Column == "" {
-		return fmt.Sprintf("line %d: %s", r.Line, r.Reason)
-	}
-	return fmt.Sprintf("line %d, column %q: %s", r.Line, r.Column, r.Reason)
-}
 
 // rejectsFile writes line, column, reason and row of each rejected row as CSV. It makes the file with the first one.
 type rejectsFile struct {
@@ -34,7 +22,7 @@ type rejectsFile struct {
 }
 
 // add appends one reject.
-func (f *rejectsFile) add(r *RejectError) error {
+func (f *rejectsFile) add(r *rows.Reject) error {
 	if f.file == nil {
 		file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
@@ -47,7 +35,7 @@ func (f *rejectsFile) add(r *RejectError) error {
 		}
 	}
 	f.count++
-	if err := f.out.Write([]string{strconv.Itoa(r.Line), r.Column, r.Reason, r.Raw}); err != nil {
+	if err := f.out.Write([]string{strconv.FormatInt(r.Line, 10), r.Column, r.Reason, readable(r.Raw)}); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
 	return nil
@@ -72,6 +60,11 @@ func (f *rejectsFile) close() error {
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
 	return nil
+}
+
+// readable keeps the file one that any program opens.
+func readable(raw string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(raw, "\ufffd"), "\x00", "\u2400")
 }
 
 // RejectsPath is where the rejects of a file go when nothing else is said: beside it, name.rejects.csv.

@@ -57,7 +57,7 @@ func newBench(t *testing.T) *bench {
 	t.Cleanup(web.Close)
 	b.registry = registry.NewClient(web.URL)
 	b.config = Config{
-		Org: "acme", Topic: "acme." + Topic, Kafka: b.kafka, Registry: b.registry, Partitions: 2,
+		Org: "acme", Kafka: b.kafka, Registry: b.registry, Partitions: 2, Quiet: 20 * time.Millisecond,
 		Logger: log, Metrics: NewMetrics(prometheus.NewRegistry()),
 	}
 	return b
@@ -99,12 +99,13 @@ func (b *bench) records() []record {
 	w, err := avro.NewWalker(schemas.ERPCustomer)
 	b.must(err)
 	var all []record
-	_, err = b.kafka.ReadAll(b.ctx, []string{b.config.Topic}, func(r topic.Record) error {
-		k, err := knownOf(r)
-		if err != nil {
+	_, err = b.kafka.ReadAll(b.ctx, []string{b.config.topics().customer}, func(r topic.Record) error {
+		d := newDirectory()
+		if err := d.read(r); err != nil {
 			return err
 		}
-		one := record{key: string(r.Key), source: k.source, epoch: k.version.Epoch, rev: k.version.Rev}
+		k := d.keys[string(r.Key)]
+		one := record{key: string(r.Key), source: d.sources[k.source], epoch: k.version.Epoch, rev: k.version.Rev}
 		for _, h := range r.Headers {
 			if h.Key == "op" {
 				one.op = string(h.Value)

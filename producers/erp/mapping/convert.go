@@ -1,0 +1,89 @@
+package mapping
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"crosswalk/internal/change"
+)
+
+// maxKey bounds a part of the key: Kafka keys are small, and a whole file in one cell is a damaged file.
+const maxKey = 512
+
+// convert brings a scalar to the type of a member; reason is empty when it can be taken. table says that the value is a text
+// of a table, where texts are all there is.
+func (m *Mapper) convert(member string, v change.Value, table bool) (_ change.Value, reason string) {
+	switch member {
+	case "balance":
+		return m.amount(v)
+	case "updated_at":
+		return m.instant(v)
+	}
+	if v.Kind() == change.Bool {
+		if identifies(member) {
+			return v, fmt.Sprintf("the value is %s, not a text or a number", v)
+		}
+		return change.StringValue(v.String()), ""
+	}
+	text := v.String()
+	if !identifies(member) {
+		if spreadsheetError(text) {
+			return v, fmt.Sprintf("%q is a spreadsheet's error, the value is lost; export the column again", text)
+		}
+		return change.StringValue(text), ""
+	}
+	if table || v.Kind() == change.String {
+		if reason := mangled(text); reason != "" {
+			return v, reason
+		}
+		if m.guessed && strings.IndexFunc(text, func(c rune) bool { return c >= 0x80 }) >= 0 {
+			return v, fmt.Sprintf("%q identifies the customer, but the file's encoding is only a guess; set encoding to windows-1252 or what it is", text)
+		}
+	}
+	if member != "identifier" {
+		if reason := badKey(member, text); reason != "" {
+			return v, reason
+		}
+	}
+	return change.StringValue(text), ""
+}
+
+var (
+	scientific = regexp.MustCompile(`^-?[0-9]([.,][0-9]+)?[Ee]\+[0-9]+$`)
+	dated      = regexp.MustCompile(`^([0-9]{1,2}-)?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-[0-9]{2,4})?$`)
+	hashes     = regexp.MustCompile(`^#+$|^#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|NV|WERT!|BEZUG!)$`)
+)
+
+// mangled says what a spreadsheet has done to an identifying value.
+func mangled(text string) string {
+	switch {
+	case scientific.MatchString(text):
+		return fmt.Sprintf("%q was mangled by a spreadsheet, its digits are lost; export the column as text", text)
+	case dated.MatchString(text) && strings.Contains(text, "-"):
+		return fmt.Sprintf("%q was mangled by a spreadsheet, which took it for a date; export the column as text", text)
+	case spreadsheetError(text):
+		return fmt.Sprintf("%q is a spreadsheet's error, the value is lost; export the column again", text)
+	case strings.HasPrefix(text, `="`):
+		return fmt.Sprintf("%q is a spreadsheet's formula; export the column as text", text)
+	}
+	return ""
+}
+
+func spreadsheetError(text string) bool {
+	return strings.HasPrefix(text, "#") && len(text) > 1 && hashes.MatchString(text)
+}
+
+func badKey(member, text string) string {
+	switch {
+	case len(text) > maxKey:
+		return fmt.Sprintf("the %s has %d bytes, more than %d", member, len(text), maxKey)
+	case strings.TrimSpace(text) == "":
+		return fmt.Sprintf("the %s is blank", member)
+	case strings.ContainsAny(text, "\x00\r\n"):
+		return fmt.Sprintf("the %s contains a line break or NUL", member)
+	case member == "company" && strings.Contains(text, "/"):
+		return "the company contains a slash, which separates company and number in the key"
+	}
+	return ""
+}

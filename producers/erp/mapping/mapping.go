@@ -1,0 +1,352 @@
+// Package mapping turns the rows of a source into ERP customers, as its configuration says.
+//
+// A Mapper is made before any row is read and checked against the header that was found (New); a row becomes a Customer or a
+// *rows.Reject that names the column at fault. Values that identify a customer are taken byte for byte or not at all; what a
+// spreadsheet has mangled is refused, because it can no longer be told what it was.
+package mapping
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/internal/config"
+	"crosswalk/producers/erp/rows"
+)
+
+// Customer is a row that was understood.
+type Customer struct {
+	avro.Customer
+	Deleted bool // the row says that the customer is gone
+}
+
+// Key is the record key of erp.customer: company/number, or the number alone. A company contains no slash.
+func (c *Customer) Key() string { return key(c.Company, c.Number) }
+
+func key(company, number string) string {
+	if company == "" {
+		return number
+	}
+	return company + "/" + number
+}
+
+// Mapper maps the rows of one reading of a source.
+type Mapper struct {
+	source  config.ERPSource
+	name    string // of what is read, for errors
+	header  []string
+	guessed bool
+
+	members  map[string]*member
+	used     map[string]bool // top-level columns that are no attributes
+	deleted  *column
+	skip     []*regexp.Regexp
+	zone     *time.Location
+	layouts  []string
+	seenRows bool
+	wholeRow bool // without columns: each member under its own name, attributes as they are
+}
+
+// member is where one member of a customer comes from.
+type member struct {
+	name      string
+	columns   []column // several: joined
+	text      string   // as configured
+	constant  change.Value
+	separator string
+	seen      bool // some row had it
+}
+
+// New checks a source's mapping against the header of what is read; header is nil where each row names its columns.
+// Its errors name the column and show the header found.
+func New(source config.ERPSource, name string, r rows.Reader) (*Mapper, error) {
+	header := r.Header()
+	source, err := withPreset(source, name, header)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mapper{
+		source: source, name: name, header: header, guessed: r.Guessed(), members: map[string]*member{}, used: map[string]bool{},
+		layouts: layouts(source.TimeFormats), wholeRow: len(source.Columns) == 0,
+	}
+	if m.zone, err = time.LoadLocation(source.TimeZone); err != nil {
+		return nil, fmt.Errorf("source %q: time_zone %q: %w", source.Name, source.TimeZone, err)
+	}
+	for _, pattern := range source.SkipRows {
+		p, err := regexp.Compile(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("source %q: skip_rows %q: %w", source.Name, pattern, err)
+		}
+		m.skip = append(m.skip, p)
+	}
+	for _, name := range config.CustomerMembers {
+		if err := m.addMember(name); err != nil {
+			return nil, err
+		}
+	}
+	if m.members["number"] == nil {
+		return nil, fmt.Errorf("source %q maps no column to number, the customer's key; set columns.number%s", source.Name, oneOf(header))
+	}
+	if source.DeletedColumn != "" {
+		c, ok := find(header, source.DeletedColumn)
+		if !ok {
+			return nil, m.missing(source.DeletedColumn, "deleted_column")
+		}
+		m.deleted = &c
+		m.used[c.path[0]] = true
+	}
+	return m, nil
+}
+
+func oneOf(header []string) string {
+	if header == nil {
+		return ""
+	}
+	return " to one of: " + strings.Join(header, ", ")
+}
+
+func (m *Mapper) missing(column, key string) error {
+	return fmt.Errorf("%s has no column %q, which source %q maps to %s; its header is: %s. Correct %s in the configuration",
+		m.name, column, m.source.Name, strings.TrimPrefix(key, "columns."), strings.Join(m.header, ", "), key)
+}
+
+// addMember finds a member's columns.
+func (m *Mapper) addMember(name string) error {
+	it := &member{name: name, text: m.source.Columns[name], separator: " "}
+	if m.wholeRow {
+		it.text = name
+	}
+	if identifies(name) {
+		it.separator = m.source.KeySeparator
+	}
+	if text, ok := m.source.Constants[name]; ok {
+		v, reason := m.convert(name, change.StringValue(text), false)
+		if reason != "" {
+			return fmt.Errorf("source %q: constants.%s %q: %s", m.source.Name, name, text, reason)
+		}
+		it.constant = v
+	}
+	optional := m.wholeRow && name != "number" || slices.Contains(m.source.Optional, name)
+	if it.text != "" {
+		columns, lacking := findAll(m.header, it.text)
+		switch {
+		case lacking == "":
+			it.columns = columns
+		case !optional:
+			return m.missing(lacking, "columns."+name)
+		}
+	}
+	if it.columns == nil && it.constant.Kind() == change.Absent {
+		return nil
+	}
+	for _, c := range it.columns {
+		m.used[c.path[0]] = m.used[c.path[0]] || len(c.path) == 1
+	}
+	m.members[name] = it
+	return nil
+}
+
+// identifies reports whether a member tells customers apart.
+func identifies(member string) bool {
+	return member == "number" || member == "company" || member == "identifier"
+}
+
+// Map turns a row into a customer. skipped is true for a row that is none, such as a total; the error is a *rows.Reject.
+func (m *Mapper) Map(r rows.Row) (c *Customer, skipped bool, err error) {
+	if m.skips(r) {
+		return nil, true, nil
+	}
+	m.seenRows = true
+	c = &Customer{Deleted: r.Deleted}
+	number, err := m.value(r, "number")
+	if err != nil {
+		return nil, false, err
+	}
+	company, err := m.value(r, "company")
+	if err != nil {
+		return nil, false, err
+	}
+	c.Company, c.Number = company.Str(), number.Str()
+	if c.Number == "" {
+		return nil, false, m.Reject(r, "number", "the customer number is empty")
+	}
+	if m.deleted != nil {
+		c.Deleted = c.Deleted || slices.Contains(m.source.DeletedValues, m.deleted.in(r).Scalar.String())
+	}
+	if c.Deleted {
+		return c, false, nil
+	}
+	for _, it := range []struct {
+		name  string
+		value *change.Value
+	}{
+		{"name", &c.Name},
+		{"identifier", &c.Identifier},
+		{"balance", &c.Balance},
+		{"currency", &c.Currency},
+		{"terms", &c.Terms},
+		{"email", &c.Email},
+		{"phone", &c.Phone},
+		{"updated_at", &c.UpdatedAt},
+	} {
+		if *it.value, err = m.value(r, it.name); err != nil {
+			return nil, false, err
+		}
+	}
+	c.Attributes, err = m.attributes(r)
+	return c, false, err
+}
+
+// Key returns the key of a row whose other members may be wrong; "" when it has none.
+func (m *Mapper) Key(r rows.Row) string {
+	number, err := m.value(r, "number")
+	if err != nil || number.Str() == "" {
+		return ""
+	}
+	company, err := m.value(r, "company")
+	if err != nil {
+		return ""
+	}
+	return key(company.Str(), number.Str())
+}
+
+// skips reports a row that the source says is none.
+func (m *Mapper) skips(r rows.Row) bool {
+	if len(m.skip) == 0 {
+		return false
+	}
+	for _, f := range r.Fields {
+		if text := f.Value.Scalar.Str(); text != "" {
+			return slices.ContainsFunc(m.skip, func(p *regexp.Regexp) bool { return p.MatchString(text) })
+		}
+	}
+	return false
+}
+
+// value returns one member's value: its columns', else its constant, else Absent.
+func (m *Mapper) value(r rows.Row, name string) (change.Value, error) {
+	it := m.members[name]
+	if it == nil {
+		return change.Value{}, nil
+	}
+	v, reason := m.joined(r, it)
+	if reason != "" {
+		return change.Value{}, m.Reject(r, name, reason)
+	}
+	if v.Kind() == change.Absent || v.IsNull() {
+		if it.constant.Kind() != change.Absent {
+			return it.constant, nil
+		}
+		return v, nil
+	}
+	if v, reason = m.convert(name, v, r.Text); reason != "" {
+		return change.Value{}, m.Reject(r, name, reason)
+	}
+	return v, nil
+}
+
+// joined returns a member's scalar, joined from its columns when it has several.
+func (m *Mapper) joined(r rows.Row, it *member) (change.Value, string) {
+	var parts []string
+	for i := range it.columns {
+		v := it.columns[i].in(r)
+		if v.Object != nil || v.List != nil {
+			return change.Value{}, "the value is an object or a list; map a member of it"
+		}
+		scalar := v.Scalar
+		if scalar.Kind() != change.Absent {
+			it.seen = true
+		}
+		if r.Text || scalar.Kind() == change.String {
+			scalar = m.null(scalar, r.Text)
+		}
+		if len(it.columns) == 1 {
+			return scalar, ""
+		}
+		empty := scalar.Kind() == change.Absent || scalar.IsNull()
+		text := scalar.String()
+		switch {
+		case empty && identifies(it.name):
+			return change.Value{}, fmt.Sprintf("column %q, a part of the %s, is empty", it.columns[i].name, it.name)
+		case empty:
+			continue
+		case identifies(it.name) && i < len(it.columns)-1 && strings.Contains(text, it.separator):
+			return change.Value{}, fmt.Sprintf("%q contains %q, which separates the parts of the %s; set another key_separator", text, it.separator, it.name)
+		case identifies(it.name):
+			if reason := mangled(text); reason != "" {
+				return change.Value{}, reason
+			}
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) == 0 {
+		return change.NullValue(), ""
+	}
+	return change.StringValue(strings.Join(parts, it.separator)), ""
+}
+
+// null makes the texts that mean it null: the empty one in a table, and those that the source names.
+func (m *Mapper) null(v change.Value, table bool) change.Value {
+	if table && v.Str() == "" || slices.Contains(m.source.NullText, v.Str()) {
+		return change.NullValue()
+	}
+	return v
+}
+
+// attributes are the columns that no member takes.
+func (m *Mapper) attributes(r rows.Row) ([]avro.Attribute, error) {
+	if m.source.Attributes == "none" {
+		return nil, nil
+	}
+	out := make([]avro.Attribute, 0, len(r.Fields))
+	for _, f := range r.Fields {
+		switch {
+		case f.Name == "" || m.used[f.Name]:
+		case m.wholeRow && f.Name == "attributes" && f.Value.Object != nil:
+			out = append(out, f.Value.Object...)
+		case r.Text:
+			out = append(out, avro.Attribute{Name: f.Name, Value: avro.FieldValue{Scalar: m.null(f.Value.Scalar, true)}})
+		default:
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b avro.Attribute) int { return strings.Compare(a.Name, b.Name) })
+	for i := 1; i < len(out); i++ {
+		if out[i].Name == out[i-1].Name {
+			return nil, &rows.Reject{Line: r.Line, Column: out[i].Name, Reason: "the attribute stands twice, beside the others and in attributes", Raw: r.Raw()}
+		}
+	}
+	return out, nil
+}
+
+// Unseen returns an error when a column that the mapping needs was in none of the rows that were mapped: a table would have
+// said so by its header.
+func (m *Mapper) Unseen() error {
+	if m.header != nil || !m.seenRows || m.wholeRow {
+		return nil
+	}
+	for _, name := range config.CustomerMembers {
+		it := m.members[name]
+		if it != nil && it.columns != nil && !it.seen && !slices.Contains(m.source.Optional, name) {
+			return fmt.Errorf("%s has no member %q in any row, which source %q maps to %s. Correct columns.%s in the configuration, or name %s under optional",
+				m.name, it.text, m.source.Name, name, name, name)
+		}
+	}
+	return nil
+}
+
+// Reject refuses a row because of one member.
+func (m *Mapper) Reject(r rows.Row, name, reason string) *rows.Reject {
+	column := ""
+	if it := m.members[name]; it != nil && len(it.columns) > 0 {
+		column = it.columns[0].name
+		if len(it.columns) > 1 {
+			column = it.text
+		}
+	}
+	return &rows.Reject{Line: r.Line, Column: column, Reason: reason, Raw: r.Raw()}
+}
