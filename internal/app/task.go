@@ -2,15 +2,16 @@ package app
 
 import (
 	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
 	"crosswalk/consumers/matcher"
 	"crosswalk/internal/config"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/erp"
 	"crosswalk/producers/salesforce"
-	"errors"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // group is the consumer group by which the processes of a deployment share the tasks.
