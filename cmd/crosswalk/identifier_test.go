@@ -23,7 +23,7 @@ func TestIdentifierRefusesWrongUsage(t *testing.T) {
 		{"identifier preview A b --near-miss maybe", "give on or off"},
 		{"identifier preview A b --cardinality few", "many_to_many"},
 		{"identifier preview Owner.Name b", "salesforce_field"},
-		{"identifier deactivate A b", "unknown command"},
+		{"identifier deactivate A b", "takes no arguments"},
 	} {
 		b.refused(strings.Fields(c.args), exitUsage, c.words)
 	}

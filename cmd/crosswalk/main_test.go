@@ -271,7 +271,7 @@ func TestBadFilesPublishNothing(t *testing.T) {
 		"missing column":    {"No,Name\nC9,X\n", []string{"bad.csv", `no column "Balance"`, "columns.balance", "No, Name"}},
 		"empty":             {"", []string{"bad.csv is empty", "first line must be the header"}},
 		"too many deletes":  {"No,Name,Balance\nC1,A,1\n", []string{"2 of", "max-delete-share"}},
-		"column twice":      {"No,No,Balance\n", []string{`bad.csv line 1`, `column "No" stands twice`, "rename one"}},
+		"column twice":      {"No,No,Balance\n", []string{"bad.csv", `column "No"`, "stands twice", "rename one"}},
 		"header not UTF-8":  {"No,N\xffame,Balance\n", []string{"bad.csv", "the name of column 2 is not valid text", "save the file as UTF-8"}},
 		"no customers left": {"No,Name,Balance\n", []string{"3 of", "max-delete-share"}},
 	} {

@@ -83,6 +83,12 @@ func New(source config.ERPSource, name string, r rows.Reader) (*Mapper, error) {
 		}
 		m.skip = append(m.skip, p)
 	}
+	for member, column := range source.Columns {
+		if slices.Contains(header, column) && slices.Contains(header, column+" (2)") {
+			return nil, fmt.Errorf("%s: column %q, which source %q maps to %s, stands twice in the header; rename one, so that it is clear which is meant",
+				name, column, source.Name, member)
+		}
+	}
 	for _, name := range config.CustomerMembers {
 		if err := m.addMember(name); err != nil {
 			return nil, err
