@@ -40,6 +40,7 @@ type loop struct {
 	stored     handover.Position // as last written
 	storedAt   time.Time
 	due        bool // the position has to be written with the next commit
+	moved      bool // a job has come further than the position says
 	arena      []byte
 	subscribed bool
 	lastEvent  time.Time    // when the last event was consumed
@@ -226,13 +227,13 @@ func (l *loop) storePosition(ctx context.Context, now bool) error {
 		return nil
 	}
 	p := l.m.Position()
-	if !now && !l.due && p.Equal(l.stored) && time.Since(l.storedAt) < time.Minute {
+	if !now && !l.due && !l.moved && p.Equal(l.stored) && time.Since(l.storedAt) < time.Minute {
 		return nil
 	}
 	if err := l.writePosition(ctx, p); err != nil {
 		return err
 	}
-	l.stored, l.storedAt, l.due = p, time.Now(), false
+	l.stored, l.storedAt, l.due, l.moved = p, time.Now(), false, false
 	return nil
 }
 

@@ -59,7 +59,11 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 			if err := l.apply(ctx, m.job, rows); err != nil {
 				return err
 			}
-			return l.do(ctx, func() error { m.page(index, p.Next); return nil })
+			return l.do(ctx, func() error {
+				m.page(index, p.Next)
+				l.moved = true
+				return nil
+			})
 		case err != nil:
 			return err
 		}
