@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,9 @@ nothing is lost on either side.` + exitHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			if full && delta {
 				return usageError{errors.New("--full and --delta exclude each other; give one")}
+			}
+			if opts.Preset != "" && !slices.Contains(config.Presets, opts.Preset) {
+				return usageError{fmt.Errorf("there is no preset %q; give --preset with one of: %s", opts.Preset, strings.Join(config.Presets, ", "))}
 			}
 			switch {
 			case full:

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"crosswalk/internal/config"
@@ -87,9 +86,6 @@ func findSource(org *config.Org, opts ImportOptions) (config.ERPSource, error) {
 	source, err := configured(org, opts.Source)
 	if opts.Preset == "" {
 		return source, err
-	}
-	if !slices.Contains(config.Presets, opts.Preset) {
-		return source, fmt.Errorf("there is no preset %q; give --preset with one of: %s", opts.Preset, strings.Join(config.Presets, ", "))
 	}
 	if err != nil {
 		if opts.Source != "" || len(org.ERP.Sources) > 1 {

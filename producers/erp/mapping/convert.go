@@ -29,7 +29,7 @@ func (m *Mapper) convert(member string, v change.Value, table bool) (_ change.Va
 	text := v.String()
 	if !identifies(member) {
 		if spreadsheetError(text) {
-			return v, fmt.Sprintf("%q is a spreadsheet's error, the value is lost; export the column again", text)
+			return v, lost(text)
 		}
 		return change.StringValue(text), ""
 	}
@@ -63,7 +63,7 @@ func mangled(text string) string {
 	case dated.MatchString(text) && strings.Contains(text, "-"):
 		return fmt.Sprintf("%q was mangled by a spreadsheet, which took it for a date; export the column as text", text)
 	case spreadsheetError(text):
-		return fmt.Sprintf("%q is a spreadsheet's error, the value is lost; export the column again", text)
+		return lost(text)
 	case strings.HasPrefix(text, `="`):
 		return fmt.Sprintf("%q is a spreadsheet's formula; export the column as text", text)
 	}
@@ -72,6 +72,10 @@ func mangled(text string) string {
 
 func spreadsheetError(text string) bool {
 	return strings.HasPrefix(text, "#") && len(text) > 1 && hashes.MatchString(text)
+}
+
+func lost(text string) string {
+	return fmt.Sprintf("%q is a spreadsheet's error, the value is lost; export the column again", text)
 }
 
 func badKey(member, text string) string {

@@ -256,6 +256,7 @@ func TestBadMappingsNameTheColumnAndShowTheHeader(t *testing.T) {
 	}{
 		"empty":           {"x.csv", "", nil, []string{"x.csv is empty"}},
 		"missing column":  {"x.csv", "No,Name,Ref,Changed\n", nil, []string{`x.csv has no column "Balance", which source "ar" maps to balance; its header is: No, Name, Ref, Changed. Correct columns.balance`}},
+		"column twice":    {"x.csv", "No,Name,No,Ref,Balance,Changed\n", nil, []string{`column "No", which source "ar" maps to number, stands twice`, "rename one"}},
 		"part of a key":   {"x.csv", head, func(s *config.ERPSource) { s.Columns["number"] = "No + Client" }, []string{`no column "Client"`, "its header is: No, Name"}},
 		"deleted column":  {"x.csv", head, func(s *config.ERPSource) { s.DeletedColumn = "Gone" }, []string{`no column "Gone"`, "Correct deleted_column"}},
 		"no number":       {"x.csv", head, func(s *config.ERPSource) { delete(s.Columns, "number") }, []string{"set columns.number to one of: No, Name"}},

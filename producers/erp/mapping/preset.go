@@ -30,14 +30,14 @@ var presets = map[string]preset{
 			{
 				what: "the customer list or a saved search, Export - CSV",
 				columns: map[string]string{
-					"number": "ID", "identifier": "ID", "name": "Name", "company": "Primary Subsidiary", "balance": "Balance",
+					"number": "ID", "identifier": "ID", "name": "Name", "balance": "Balance",
 					"currency": "Currency", "terms": "Terms", "email": "Email", "phone": "Phone", "updated_at": "Last Modified",
 				},
 			},
 			{
 				what: "a saved search with the field names",
 				columns: map[string]string{
-					"number": "Customer ID", "identifier": "Customer ID", "name": "Company Name", "company": "Subsidiary", "balance": "Balance",
+					"number": "Customer ID", "identifier": "Customer ID", "name": "Company Name", "balance": "Balance",
 					"currency": "Currency", "terms": "Terms", "email": "Email", "phone": "Phone", "updated_at": "Last Modified",
 				},
 			},
@@ -51,13 +51,13 @@ var presets = map[string]preset{
 		shapes: []shape{{
 			what: "KNA1, or KNA1 joined with KNB1, under the technical names of the fields",
 			columns: map[string]string{
-				"company": "BUKRS", "number": "KUNNR", "identifier": "KUNNR", "name": "NAME1 + NAME2", "balance": "SALDO", "currency": "WAERS",
+				"company": "BUKRS", "number": "KUNNR", "identifier": "KUNNR", "name": "NAME1 + NAME2", "currency": "WAERS",
 				"terms": "ZTERM", "email": "SMTP_ADDR", "phone": "TELF1",
 			},
 		}, {
 			what: "KNA1, or KNA1 joined with KNB1, without NAME2",
 			columns: map[string]string{
-				"company": "BUKRS", "number": "KUNNR", "identifier": "KUNNR", "name": "NAME1", "balance": "SALDO", "currency": "WAERS",
+				"company": "BUKRS", "number": "KUNNR", "identifier": "KUNNR", "name": "NAME1", "currency": "WAERS",
 				"terms": "ZTERM", "email": "SMTP_ADDR", "phone": "TELF1",
 			},
 		}},
@@ -119,14 +119,14 @@ var presets = map[string]preset{
 			{
 				what: "Finance: the entity Customers V3",
 				columns: map[string]string{
-					"company": "DATAAREAID", "number": "CUSTOMERACCOUNT", "identifier": "CUSTOMERACCOUNT", "name": "ORGANIZATIONNAME", "balance": "BALANCE",
+					"company": "DATAAREAID", "number": "CUSTOMERACCOUNT", "identifier": "CUSTOMERACCOUNT", "name": "ORGANIZATIONNAME",
 					"currency": "SALESCURRENCYCODE", "terms": "PAYMENTTERMS", "email": "PRIMARYCONTACTEMAIL", "phone": "PRIMARYCONTACTPHONE",
 				},
 			},
 			{
 				what: "Finance: the entity Customer definitions",
 				columns: map[string]string{
-					"company": "DATAAREAID", "number": "CUSTOMERACCOUNT", "identifier": "CUSTOMERACCOUNT", "name": "NAME", "balance": "BALANCE",
+					"company": "DATAAREAID", "number": "CUSTOMERACCOUNT", "identifier": "CUSTOMERACCOUNT", "name": "NAME",
 					"currency": "SALESCURRENCYCODE", "terms": "PAYMENTTERMS", "email": "PRIMARYCONTACTEMAIL", "phone": "PRIMARYCONTACTPHONE",
 				},
 			},
@@ -144,14 +144,14 @@ var presets = map[string]preset{
 		shapes: []shape{{
 			what: "Contacts, Export",
 			columns: map[string]string{
-				"number": "AccountNumber", "identifier": "AccountNumber", "name": "*ContactName", "balance": "AccountsReceivableOutstanding",
-				"currency": "DefaultCurrency", "terms": "DueDateSalesDay + DueDateSalesTerm", "email": "EmailAddress", "phone": "PhoneNumber",
+				"number": "AccountNumber", "identifier": "AccountNumber", "name": "*ContactName",
+				"terms": "DueDateSalesDay + DueDateSalesTerm", "email": "EmailAddress", "phone": "PhoneNumber",
 			},
 		}, {
 			what: "Contacts, Export, without the asterisk",
 			columns: map[string]string{
-				"number": "AccountNumber", "identifier": "AccountNumber", "name": "ContactName", "balance": "AccountsReceivableOutstanding",
-				"currency": "DefaultCurrency", "terms": "DueDateSalesDay + DueDateSalesTerm", "email": "EmailAddress", "phone": "PhoneNumber",
+				"number": "AccountNumber", "identifier": "AccountNumber", "name": "ContactName",
+				"terms": "DueDateSalesDay + DueDateSalesTerm", "email": "EmailAddress", "phone": "PhoneNumber",
 			},
 		}},
 		settings: config.ERPSource{TimeFormats: []string{"D MMM YYYY"}},

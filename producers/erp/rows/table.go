@@ -149,6 +149,11 @@ func (t *table) readHeader(at int64) error {
 	}
 }
 
+// Second is what the second column of a name is called.
+func Second(name string) string { return numbered(name, 2) }
+
+func numbered(name string, n int) string { return name + " (" + strconv.Itoa(n) + ")" }
+
 // setHeader names the columns. A name that stands twice gets a number behind it, so that both values are kept.
 func (t *table) setHeader(names []string) error {
 	seen := map[string]int{}
@@ -158,7 +163,7 @@ func (t *table) setHeader(names []string) error {
 		}
 		seen[name]++
 		if n := seen[name]; n > 1 && name != "" {
-			names[i] = name + " (" + strconv.Itoa(n) + ")"
+			names[i] = numbered(name, n)
 		}
 		if name != "" {
 			t.width = i + 1
