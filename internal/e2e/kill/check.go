@@ -3,14 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"crosswalk/internal/judge"
 )
 
 // checkEnd reports the comparison of what is published with the truth, topic by topic.
-func (t *trial) checkEnd(different []judge.Difference, took time.Duration) {
+func (t *trial) checkEnd(different []judge.Difference) {
 	faults := map[string][]string{}
 	for _, d := range different {
 		what := "differs"
@@ -22,7 +24,6 @@ func (t *trial) checkEnd(different []judge.Difference, took time.Duration) {
 		}
 		faults[d.Topic] = append(faults[d.Topic], d.Key+" "+what)
 	}
-	t.report.say("settled %.1f s after the last change", took.Seconds())
 	for _, name := range inputs[:3] {
 		h := t.follower.histories[name]
 		t.report.none(faults[name], fmt.Sprintf("%s equals the org: %d records live, %d deleted, none lost, none left over", name, h.live(), len(h.latest)-h.live()))
@@ -54,6 +55,9 @@ func (t *trial) checkHistory() {
 	}
 	t.report.none(faults, fmt.Sprintf("no older value after a newer one, key by key, in %d records of the outputs (R33)", records))
 	t.report.none(t.follower.positions.faults, fmt.Sprintf("no position went backwards in %d records of %s", t.follower.positions.records, positionTopic))
+	places, least := t.follower.positions.places, t.kills/4
+	t.report.check(places >= least, fmt.Sprintf("the snapshot's place was stored %d times while it went on", places),
+		fmt.Sprintf("that is less than %d: after a crash too much is read again", least))
 	t.report.check(repairs == 0, "nothing had to be repaired (H15, W3)", fmt.Sprintf("%d records with op=repair", repairs))
 	t.report.none(t.follower.dead, "nothing went to the dead letter topic")
 }
@@ -150,7 +154,8 @@ func (t *trial) matched(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, view := range rows {
+	for _, key := range slices.Sorted(maps.Keys(rows)) {
+		view := rows[key]
 		if accounts, ok := view["accounts"].([]any); ok && len(accounts) > 0 {
 			if account, ok := accounts[0].(map[string]any); ok {
 				id, _ := account["id"].(string)

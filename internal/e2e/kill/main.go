@@ -36,6 +36,7 @@ type options struct {
 	accounts, contacts        int
 	pageRows                  int
 	rate                      float64
+	session                   time.Duration
 	limit                     time.Duration
 	keep                      bool
 }
@@ -51,6 +52,7 @@ func main() {
 	flag.IntVar(&o.contacts, "contacts", 9000, "contacts of the simulated org")
 	flag.IntVar(&o.pageRows, "page-rows", 100, "rows of a Bulk result page")
 	flag.Float64Var(&o.rate, "rate", 25, "changes per second")
+	flag.DurationVar(&o.session, "session", 6*time.Second, "how long a killed owner keeps its tasks; the broker must allow it")
 	flag.DurationVar(&o.limit, "limit", 0, "how long it may take; 0: three minutes and 20 s for each kill")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with logs when all holds, too")
 	flag.Parse()

@@ -29,7 +29,7 @@ func (t *trial) killDuringSnapshot(ctx context.Context, n int) error {
 	began, kills, before := time.Now(), 0, 0
 	var rows, expected int64 = 0, int64(t.accounts + t.contacts)
 	for ; kills < n; kills++ {
-		pages := max(1, int(expected-rows)/t.pageRows)
+		pages := max(1, int(expected-rows)/t.pageRows) // at most: after a crash some are read and counted again
 		delay := alive * time.Duration((n-kills)*parallelPages) / time.Duration(pages)
 		if err := t.slowPages(ctx, min(max(delay, 10*time.Millisecond), 2*time.Second)); err != nil {
 			return err
@@ -62,10 +62,14 @@ func (t *trial) lifeAndDeath(ctx context.Context, longest time.Duration) (status
 	if err != nil {
 		return s, err
 	}
-	end := time.Now().Add(time.Duration(t.nemesis.Int64N(int64(longest))))
+	life := time.Duration(t.nemesis.Int64N(int64(longest)))
+	end := time.Now().Add(life)
 	s, err = t.pipeline.await(ctx, func(status) bool { return !time.Now().Before(end) })
 	t.pipeline.kill()
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	return s, t.pipeline.note("killed %d ms after it got its tasks, as it said: %+v", life.Milliseconds(), s)
 }
 
 // killDuringChanges lets the snapshot end and kills n times while the org changes: every fifth time the local state is lost

@@ -86,6 +86,7 @@ log: {level: info}
 kafka:
   brokers: [%s]
   partitions: 3
+  session_timeout: %s
 schema_registry: {url: %q}
 orgs:
   - alias: %s
@@ -93,7 +94,6 @@ orgs:
     salesforce:
       login_url: %q
       allow_any_host: true
-      bulk_page_rows: %d
       auth: {flow: password, client_id: %q, client_secret: %q, username: %q, password: %q}
       notes: {objects: [Note, Task], poll_interval: 500ms}
     link: {salesforce_field: %s, erp_field: identifier}
@@ -102,11 +102,21 @@ orgs:
         - name: ledger
           mode: full
           columns: {number: No, name: Name, identifier: Reference, balance: Balance}
-`, p.dataDir(), strings.Join(strings.Split(o.brokers, ","), ", "), o.registry, org, r.LoginURL, o.pageRows, r.ClientID, r.ClientSecret, r.Username, r.Password, linkField)
+`, p.dataDir(), strings.Join(strings.Split(o.brokers, ","), ", "), o.session, o.registry, org, r.LoginURL, r.ClientID, r.ClientSecret, r.Username, r.Password, linkField)
 	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil
+}
+
+// note writes a line of the trial into the log of the processes.
+func (p *pipeline) note(format string, args ...any) error {
+	f, err := os.OpenFile(p.log(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("write log: %w", err)
+	}
+	_, err = fmt.Fprintf(f, "%s trial: process %d was "+format+"\n", append([]any{time.Now().UTC().Format("15:04:05.000"), p.starts}, args...)...)
+	return errors.Join(err, f.Close())
 }
 
 // start starts the process; it returns when the console answers.

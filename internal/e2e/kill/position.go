@@ -9,6 +9,7 @@ import (
 // positions is what crosswalk.position held, record after record.
 type positions struct {
 	records int
+	places  int // how often a snapshot's locator moved on
 	latest  map[string]avro.Position // by org/source
 	passed  map[string]bool          // locators and jobs that were left for a later one
 	faults  []string
@@ -73,6 +74,7 @@ func (p *positions) snapshot(key string, was, is avro.Snapshot, backwards func(w
 		backwards("rows of "+is.Entity, was.RowsPublished, is.RowsPublished)
 	}
 	if from, to := text(was.Locator), text(is.Locator); from != to {
+		p.places++
 		p.passed[mark(job+"/"+from)] = true
 		if p.passed[mark(job+"/"+to)] {
 			backwards("locator of "+is.Entity, from, to)

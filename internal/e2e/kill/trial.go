@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -94,6 +95,10 @@ func (t *trial) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	t.control = control{t.ready.ControlURL}
+	settings := map[string]any{"bulk": map[string]any{"page_rows": t.pageRows}} // the org decides how large its pages are
+	if err := t.control.do(ctx, http.MethodPatch, "/settings", settings, nil); err != nil {
+		return err
+	}
 	accounts, err := t.control.ids(ctx, "Account")
 	if err != nil {
 		return err
@@ -200,6 +205,7 @@ func (t *trial) settle(ctx context.Context) error {
 	}
 	moved, records := time.Now(), -1
 	var different []judge.Difference
+	last := map[string]int{} // what differed when last something did
 	for {
 		if _, err := t.follower.read(ctx); err != nil {
 			return err
@@ -209,9 +215,13 @@ func (t *trial) settle(ctx context.Context) error {
 			if different, err = t.follower.compare(ctx, t.judge, truth); err != nil {
 				return err
 			}
+			if len(different) > 0 {
+				last = byTopic(different)
+			}
 		}
 		if len(different) == 0 || time.Since(moved) > patience {
-			t.checkEnd(different, time.Since(began))
+			t.report.say("settled %.1f s after the last change; what came last: %v", time.Since(began).Seconds(), last)
+			t.checkEnd(different)
 			return t.keep(different)
 		}
 		if t.pipeline.process.dead() {
@@ -223,6 +233,14 @@ func (t *trial) settle(ctx context.Context) error {
 			return errors.Join(context.Cause(ctx), t.keep(different))
 		}
 	}
+}
+
+func byTopic(different []judge.Difference) map[string]int {
+	n := map[string]int{}
+	for _, d := range different {
+		n[d.Topic]++
+	}
+	return n
 }
 
 // keep writes the differences to a file beside the logs.
