@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,9 @@ type history struct {
 	dice sync.Mutex // rand is shared by the org's goroutines
 	rate float64    // of faults
 	met  map[string]int
+	// refused counts the tokens refused since a good reply was delivered: five in a row end the client, by design, and
+	// chance must not bring that about.
+	refused atomic.Int32
 
 	check     sync.Mutex
 	expected  map[string][]int64 // per channel, every event in order
@@ -102,7 +106,11 @@ var (
 )
 
 func (h *history) before(w http.ResponseWriter, a ask) bool {
-	switch h.strikes(faultsBefore) {
+	fault := h.strikes(faultsBefore)
+	if (fault == "revoke" || fault == "401") && h.refused.Add(1) > 3 {
+		return false
+	}
+	switch fault {
 	case "forget":
 		h.forget()
 		return false
@@ -159,6 +167,10 @@ func (h *history) after(w http.ResponseWriter, a ask, reply []any) []any {
 	case "empty":
 		w.WriteHeader(http.StatusOK)
 		return nil
+	case "":
+		if ok, _ := answer["successful"].(bool); ok {
+			h.refused.Store(0)
+		}
 	}
 	return reply
 }
