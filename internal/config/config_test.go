@@ -126,3 +126,67 @@ func TestMissingFile(t *testing.T) {
 		t.Fatalf("error %v must name the file and the flag", err)
 	}
 }
+
+func TestERPSources(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, `
+orgs:
+- erp:
+    push: {listen: "127.0.0.1:8443"}
+    sources:
+    - {name: drop, folder: {path: /srv/erp}, preset: sap, columns: {balance: DMBTR}}
+    - {name: pushed, token: 0123456789abcdef}
+    - {name: db, postgres: {url: "postgres://u:p@h/d", query: SELECT 1}, deleted_column: gone}
+    - {name: legacy, topic: {name: legacy.customers}}
+    - {name: hand, format: json}
+`, "CROSSWALK_ORGS_0_ERP_SOURCES_0_DECIMAL_COMMA=false", "CROSSWALK_ORGS_0_ERP_SOURCES_2_POSTGRES_INTERVAL=10s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.Orgs[0].ERP.Sources
+	if f := s[0].Folder; f.Pattern != "*" || f.Settle != 10*time.Second || f.Interval != 5*time.Second || s[0].DecimalComma == nil || *s[0].DecimalComma {
+		t.Errorf("folder %+v, decimal comma %v", f, s[0].DecimalComma)
+	}
+	if p := s[2].Postgres; p.Interval != 10*time.Second || p.FullEvery != 24*time.Hour || s[2].DeletedValues[0] != "true" {
+		t.Errorf("postgres %+v", p)
+	}
+	if s[3].Topic.Format != "avro" || s[3].Topic.KeyFormat != "text" || c.Orgs[0].ERP.Push.MaxBodyBytes != 16<<20 || s[4].Encoding != "auto" || s[4].KeySeparator != "-" {
+		t.Errorf("sources %+v", s)
+	}
+}
+
+func TestERPErrorsNameTheKey(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ erp, want string }{
+		"token without address": {"sources: [{name: a, token: 0123456789abcdef}]", "orgs[0].erp.push.listen is missing"},
+		"short token":           {"push: {listen: 'h:1'}, sources: [{name: a, token: hunter2}]", "sources[0].token has fewer than 16"},
+		"push address":          {"push: {listen: h}", "orgs[0].erp.push.listen"},
+		"half a certificate":    {"push: {cert_file: c}", "push.cert_file and key_file go together"},
+		"body":                  {"push: {max_body_bytes: 7}", "push.max_body_bytes is 7"},
+		"two origins":           {"sources: [{name: a, path: p, folder: {path: f}, columns: {number: N}}]", "sources[0] has folder and path; keep one"},
+		"pattern":               {"sources: [{name: a, folder: {path: f, pattern: '['}, columns: {number: N}}]", "folder.pattern"},
+		"settle":                {"sources: [{name: a, folder: {path: f, settle: -1s}, columns: {number: N}}]", "folder.settle is -1s"},
+		"no query":              {"sources: [{name: a, postgres: {url: 'postgres://h/d'}}]", "postgres.query is missing"},
+		"overlap":               {"sources: [{name: a, postgres: {url: 'postgres://h/d', query: q, overlap: much}}]", `postgres.overlap "much" is neither`},
+		"topic format":          {"sources: [{name: a, topic: {name: t, format: xml}}]", "topic.format"},
+		"preset":                {"sources: [{name: a, preset: oracle}]", `sources[0].preset "oracle" is unknown; give dynamics365, netsuite`},
+		"encoding":              {"sources: [{name: a, encoding: latin1, columns: {number: N}}]", "sources[0].encoding"},
+		"format":                {"sources: [{name: a, format: xml, columns: {number: N}}]", "sources[0].format"},
+		"zone":                  {"sources: [{name: a, time_zone: Mars, columns: {number: N}}]", `time_zone "Mars" is unknown`},
+		"skip":                  {"sources: [{name: a, skip_rows: ['('], columns: {number: N}}]", "skip_rows"},
+		"optional":              {"sources: [{name: a, optional: [fax], columns: {number: N}}]", `"fax" is no member`},
+		"share":                 {"sources: [{name: a, max_delete_share: 2, columns: {number: N}}]", "max_delete_share is 2"},
+		"name twice":            {"sources: [{name: a, preset: sap}, {name: a, preset: sap}]", `sources[1].name "a" is used twice`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, "orgs: [{erp: {"+c.erp+"}}]\n")
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("error %v, want one with %q", err, c.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error shows a token: %v", err)
+			}
+		})
+	}
+}
