@@ -3,9 +3,11 @@ package salesforce
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"crosswalk/internal/change"
+	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/producers/salesforce/handover"
 )
@@ -31,6 +33,34 @@ func (m *marks) page(index int, following string) {
 		delete(m.done, m.next)
 		m.job.Locator = following
 		m.next++
+	}
+}
+
+// pageTries is how often pages are read again without coming further.
+const pageTries = 8
+
+// readPages publishes the job's pages from where it was left. When a page breaks off, the client has its head already and
+// cannot repeat it: reading goes on at the first page that is not wholly published.
+func (l *loop) readPages(ctx context.Context, name string, j *job, ready sfapi.Job) error {
+	for failed := 0; ; {
+		from, marks := j.Locator, &marks{job: j}
+		err := l.cfg.Client.EachPage(ctx, ready, from, l.cfg.PageParallel, func(ctx context.Context, index int, p *sfapi.Page) error {
+			return l.readPage(ctx, name, marks, index, p)
+		})
+		var broken *sfapi.PageError
+		if !errors.As(err, &broken) || broken.Next() != sfapi.NextRetry || ctx.Err() != nil {
+			return err
+		}
+		if failed++; j.Locator != from {
+			failed = 1
+		}
+		if failed == pageTries {
+			return fmt.Errorf("%w (attempt %d of %d)", err, failed, pageTries)
+		}
+		l.cfg.Logger.Debug("result page broke off and is read again", "entity", name, "job", j.ID, "error", err)
+		if err := retry.Sleep(ctx, retry.Backoff{}.Wait(failed)); err != nil {
+			return err
+		}
 	}
 }
 

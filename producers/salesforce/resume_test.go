@@ -101,3 +101,17 @@ func (b *bench) awaitStored(rows int64) {
 		}
 	}
 }
+
+// TestABrokenPageIsReadAgain cuts connections in the middle of result pages, twice in a row at one place.
+func TestABrokenPageIsReadAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, simulator.Config{
+		Org: org.Config{Seed: 4, Accounts: 200}, Settings: simulator.Settings{Bulk: simulator.Bulk{PageRows: 20}},
+	})
+	cut := simulator.Fault{Truncate: 3000}
+	for _, after := range []int{3, 3, 5} {
+		b.sim.Inject(simulator.Rule{Fault: cut, Path: "/services/data/*/jobs/query/*/results", After: after})
+	}
+	b.start().settle()
+	b.compare("Account")
+}

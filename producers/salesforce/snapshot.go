@@ -145,10 +145,7 @@ func nextOf(err error) sfapi.Next {
 func (l *loop) readJob(ctx context.Context, name string, j *job) error {
 	ready, err := l.cfg.Client.AwaitJob(ctx, j.ID, func(seen sfapi.Job) { l.expect(ctx, j, seen) })
 	if err == nil && !j.Done {
-		marks := &marks{job: j}
-		err = l.cfg.Client.EachPage(ctx, ready, j.Locator, l.cfg.PageParallel, func(ctx context.Context, index int, p *sfapi.Page) error {
-			return l.readPage(ctx, name, marks, index, p)
-		})
+		err = l.readPages(ctx, name, j, ready)
 	}
 	var gone *sfapi.JobError
 	if errors.As(err, &gone) {
