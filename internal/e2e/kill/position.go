@@ -9,7 +9,7 @@ import (
 // positions is what crosswalk.position held, record after record.
 type positions struct {
 	records int
-	places  int // how often a snapshot's locator moved on
+	places  int                      // how often a snapshot's locator moved on
 	latest  map[string]avro.Position // by org/source
 	passed  map[string]bool          // locators and jobs that were left for a later one
 	faults  []string
