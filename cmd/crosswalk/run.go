@@ -17,7 +17,7 @@ func (s *shell) run() *cobra.Command {
 		Long: `Run the named components until stopped with Ctrl-C or SIGTERM. Without names, all that are configured run.
 
   salesforce  snapshot and change stream of each org → salesforce.account, salesforce.contact, salesforce.note
-  erp         imports the files of erp.sources that have a path, once at start → erp.customer
+  erp         follows the erp.sources: files and folders, HTTP push, PostgreSQL, topics → erp.customer
   matcher     joins both on the link → customer.view, match.unmatched, match.ambiguous
   console     /metrics, /api/status, and the embedded schema registry
 
