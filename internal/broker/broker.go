@@ -3,8 +3,9 @@
 // to be installed to try and to test Crosswalk; a record goes through it as through a real broker.
 //
 // It is franz-go's kfake. What is written survives the death of the process at once (a SIGKILL); it survives a power
-// failure only with Config.Sync. Topics are not made by the mere asking for them, as in a well-kept Kafka. It is
-// more lenient than Kafka in one point: it takes records without a key on compacted topics.
+// failure only with Config.Sync. Topics are not made by the mere asking for them, as in a well-kept Kafka. It differs
+// from Kafka in two points: it takes records without a key on compacted topics, and after a SIGKILL it does not know any
+// more which batches of a producer it has, so that a batch that was on its way can be there twice, in order.
 package broker
 
 import (

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,7 +115,8 @@ func keys(ctx context.Context, t *testing.T, c *topic.Client, name string) map[s
 }
 
 // TestAcknowledgedRecordsSurviveAKill writes through one writer while the broker is killed and started again on the
-// same port: what was acknowledged is there, once.
+// same port: what was acknowledged is there, once; what was on its way may be there twice, because kfake forgets on a
+// kill which batches of a producer it has.
 func TestAcknowledgedRecordsSurviveAKill(t *testing.T) {
 	t.Parallel()
 	ctx, dir := setup(t)
@@ -130,15 +134,33 @@ func TestAcknowledgedRecordsSurviveAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	var mu sync.Mutex
+	onTheWay := map[string]bool{} // when the broker was killed, in any round
+	pending := map[string]bool{}
+	acked := func(r topic.Record, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			t.Errorf("record %s: %v", r.Key, err)
+		}
+		delete(pending, string(r.Key))
+	}
 	sent := 0
 	for range 4 {
 		for range 300 {
-			if err := w.Send(ctx, topic.Record{Topic: "t", Key: fmt.Appendf(nil, "%d", sent)}, nil); err != nil {
+			key := strconv.Itoa(sent)
+			mu.Lock()
+			pending[key] = true
+			mu.Unlock()
+			if err := w.Send(ctx, topic.Record{Topic: "t", Key: []byte(key)}, acked); err != nil {
 				t.Fatal(err)
 			}
 			sent++
 		}
-		kill() // with records on their way
+		mu.Lock()
+		maps.Copy(onTheWay, pending)
+		mu.Unlock()
+		kill()
 		again, next := child(t, dir)
 		if again != addr {
 			t.Fatalf("listens on %s, before on %s", again, addr)
@@ -153,8 +175,8 @@ func TestAcknowledgedRecordsSurviveAKill(t *testing.T) {
 		t.Errorf("%d of %d records are there", len(seen), sent)
 	}
 	for key, n := range seen {
-		if n != 1 {
-			t.Errorf("record %s is there %d times", key, n)
+		if n > 1 && !onTheWay[key] {
+			t.Errorf("record %s was acknowledged before the kill and is there %d times", key, n)
 		}
 	}
 	after, err := c.Identity(ctx, "t")
