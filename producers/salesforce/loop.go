@@ -28,6 +28,7 @@ type loop struct {
 	codecs   map[int]*avro.RowCodec // by schema id
 	fixed    fixedSchemas
 	offsets  offsets
+	governor *governor
 
 	inputs chan input
 	group  *errgroup.Group

@@ -192,6 +192,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	l := &loop{
 		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
 		entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
+		governor: &governor{client: p.cfg.Client},
 	}
 	return l.run(ctx)
 }

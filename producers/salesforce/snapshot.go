@@ -104,6 +104,9 @@ func (l *loop) createJob(ctx context.Context, e *entity, j *job) error {
 			return err
 		}
 	}
+	if err := l.governor.wait(ctx, workSnapshot); err != nil {
+		return err
+	}
 	made, err := l.cfg.Client.CreateJob(ctx, e.soql(), false)
 	if err != nil {
 		return l.jobRefused(ctx, e, j, err)
