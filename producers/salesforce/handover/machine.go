@@ -32,6 +32,7 @@ type Machine struct {
 	reads     map[int64]*Read
 	readID    int64
 	queues    map[string][]Key
+	asked     map[Key]bool // records that a person asked for and that are not read yet
 	holds     []*hold
 	out       []Publication
 	counts    Counts
@@ -40,7 +41,7 @@ type Machine struct {
 // Counts says what the Machine has seen, since it was made.
 type Counts struct {
 	Events, Replayed, Skipped, Disordered, Gaps, Overflows, Wildcards, Unfit int64
-	Rows, Stale, Unchanged, Published, Repaired                              int64
+	Rows, Stale, Unchanged, Published, Repaired, Corrected                   int64
 }
 
 // open is what is remembered of a record while a window is open over it or while it waits for a row.
@@ -76,7 +77,7 @@ func New(p Position, c Config) *Machine {
 		rules: soundRules, records: c.Records, layouts: map[string]*layout{}, refetch: map[string]bool{},
 		epoch: max(p.Epoch, c.Seen) + 1, lineage: p.Lineage, first: p.First, t0: p.T0, margin: c.SkipMargin,
 		last: p.Resume(), floor: p.ReplayID, target: max(p.High, c.Target), clock: p.AsOf, at: p.At,
-		open: map[Key]*open{}, snapshots: map[string]*Snapshot{}, unswept: map[string]map[Key]bool{}, reads: map[int64]*Read{}, queues: map[string][]Key{},
+		open: map[Key]*open{}, snapshots: map[string]*Snapshot{}, unswept: map[string]map[Key]bool{}, reads: map[int64]*Read{}, queues: map[string][]Key{}, asked: map[Key]bool{},
 	}
 	m.last = max(m.last, 0)
 	m.prev, m.high = m.last, m.last

@@ -57,6 +57,7 @@ func run(seed uint64, r rules, wr wrong, tell func(string, ...any)) []string {
 	}
 	w.live()
 	w.after(w.between(0, 3000), p.start)
+	p.operate(seed)
 	w.until(start + length + 45_000)
 	p.deaths, p.zombies, w.plan.failures = nil, nil, 0
 	for p.losses, p.refusals = 0, 0; !p.quiet() || w.plan.drops > 0 && p.reconcile(); {

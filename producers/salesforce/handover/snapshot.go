@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -25,9 +26,24 @@ const ReasonFirst = "no position yet"
 type Snapshot struct {
 	Phase  Phase
 	Reason string
-	AsOf   int64 // when its reads began, epoch milliseconds
-	Anchor int64 // replay id after which its window began; 0: at T0
-	Again  bool  // another one is wanted after it
+	AsOf   int64  // when its reads began, epoch milliseconds
+	Anchor int64  // replay id after which its window began; 0: at T0
+	Again  bool   // another one is wanted after it
+	Next   string // why, when Again
+}
+
+// ReasonAsked begins the reason of a snapshot that a person asked for; the request's id follows. It is no hole.
+const ReasonAsked = "backfill "
+
+// Asked reports whether only a person wants a snapshot with this reason.
+func Asked(reason string) bool { return strings.HasPrefix(reason, ReasonAsked) }
+
+// weightier returns which of two reasons a snapshot is known by: what a person asked for never hides a hole.
+func weightier(known, added string) string {
+	if known != "" && Asked(added) && !Asked(known) {
+		return known
+	}
+	return added
 }
 
 // WantSnapshot asks for a snapshot of the entity (H10). One that is being read already is followed by another one: its
@@ -37,7 +53,9 @@ func (m *Machine) WantSnapshot(entity, reason string) {
 	case s == nil:
 		m.snapshots[entity] = &Snapshot{Phase: Wanted, Reason: reason}
 	case s.Phase != Wanted:
-		s.Again, s.Reason = true, reason
+		s.Again, s.Next = true, weightier(s.Next, reason)
+	case Asked(s.Reason):
+		s.Reason = reason
 	}
 }
 
@@ -119,10 +137,34 @@ func (m *Machine) CloseSnapshot(entity string) Snapshot {
 	delete(m.snapshots, entity)
 	delete(m.unswept, entity)
 	if s.Again {
-		m.WantSnapshot(entity, s.Reason)
+		m.WantSnapshot(entity, cmp.Or(s.Next, s.Reason))
 	}
 	m.close(entity)
 	return *s
+}
+
+// DropSnapshot gives up what a person asked for with this reason: what rows have shown stays, what waited for one is read
+// by Id. A snapshot that is wanted for another reason goes on.
+func (m *Machine) DropSnapshot(entity, reason string) {
+	s := m.snapshots[entity]
+	if s == nil {
+		return
+	}
+	if s.Again && s.Next == reason {
+		s.Again, s.Next = false, ""
+	}
+	if s.Reason != reason {
+		return
+	}
+	if s.Phase != Wanted {
+		m.giveUpPages(entity)
+	}
+	delete(m.snapshots, entity)
+	delete(m.unswept, entity)
+	if s.Again {
+		m.WantSnapshot(entity, s.Next)
+	}
+	m.close(entity)
 }
 
 // Check has a record read because the snapshot did not have it.
@@ -137,7 +179,13 @@ func (m *Machine) Swept(entity string) bool { return len(m.unswept[entity]) == 0
 // AbandonSnapshot puts an open snapshot back to wanted: its job is gone.
 func (m *Machine) AbandonSnapshot(entity, reason string) {
 	s := m.snapshots[entity]
-	s.Phase, s.Reason, s.Again = Wanted, reason, false
+	if !Asked(s.Reason) {
+		s.Reason = reason
+	}
+	if s.Again && !Asked(s.Next) {
+		s.Reason = s.Next
+	}
+	s.Phase, s.Again, s.Next = Wanted, false, ""
 	m.giveUpPages(entity)
 	m.close(entity)
 }
@@ -180,6 +228,7 @@ func (m *Machine) begin(now int64, reason string) {
 	clear(m.open)
 	clear(m.reads)
 	clear(m.queues)
+	clear(m.asked)
 	clear(m.snapshots)
 	clear(m.unswept)
 	m.holds = nil
