@@ -54,7 +54,7 @@ func (w *Writer) conclude(p item, a answer) {
 		p.batch.unsure = p.batch.unsure || a.unsure()
 		w.again(p)
 	case refused:
-		w.refuse(p, fmt.Errorf("write to %s: %w", p.topic, a.err()))
+		w.refuse(p, fmt.Errorf("write to %s: %w: %w", p.topic, ErrRefused, a.err()))
 	case impostor:
 		w.client.config.Metrics.fenced.Inc()
 		w.fail(fmt.Errorf("write to %s as task %s: %w: %w", p.topic, w.config.Task, ErrFenced, a.code))

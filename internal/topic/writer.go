@@ -17,6 +17,10 @@ var ErrFenced = errors.New("another owner of the task writes now")
 // ErrClosed is returned for what a closed writer or reader was asked to do or had not finished.
 var ErrClosed = errors.New("closed")
 
+// ErrRefused says that the broker does not take one record because of what it is: larger than the topic's
+// max.message.bytes, or invalid. It is not in the log; the records around it are, in their order, and the writer lives on.
+var ErrRefused = errors.New("the broker refuses the record for what it is")
+
 // Compression is how batches are compressed.
 type Compression = compress.Compression
 

@@ -103,21 +103,3 @@ func (l *loop) auditAcked(r topic.Record, err error) {
 		l.cfg.Logger.Error("audit event could not be written", "id", string(r.Key), "error", err)
 	}
 }
-
-// reject puts what cannot be read into the dead letter topic, as it came, with the reason (R4). The rest goes on.
-func (l *loop) reject(ctx context.Context, source string, raw []byte, why error) error {
-	l.cfg.Metrics.rejected.Inc()
-	l.cfg.Logger.Warn("bad input goes to the dead letter topic", "source", source, "error", why)
-	if raw == nil {
-		raw = []byte{}
-	}
-	err := l.writer.Send(ctx, topic.Record{
-		Topic: l.topics.deadletter, Key: []byte(l.org() + "/" + source), Value: raw, Headers: []topic.Header{
-			{Key: "reason", Value: []byte(why.Error())}, {Key: "source", Value: []byte(source)}, {Key: "org", Value: []byte(l.org())},
-		},
-	}, l.auditAcked)
-	if err != nil {
-		return fmt.Errorf("write dead letter: %w", err)
-	}
-	return nil
-}

@@ -3,7 +3,6 @@ package salesforce
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +27,9 @@ type loop struct {
 	codecs   map[int]*avro.RowCodec // by schema id
 	fixed    fixedSchemas
 	offsets  offsets
+	refusals refusals
+	// unflushed says that something beside rows was sent since the last flush.
+	unflushed atomic.Bool
 	governor *governor
 
 	inputs chan input
@@ -186,11 +188,14 @@ func (l *loop) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(pubs) > 0 {
-		if err := l.writer.Flush(ctx); err != nil {
-			return fmt.Errorf("publish: %w", err)
+	if l.unflushed.Swap(false) || len(pubs) > 0 {
+		if err := l.flush(ctx); err != nil {
+			return err
 		}
 		l.lag(pubs)
+	}
+	if err := l.settleRefusals(ctx); err != nil {
+		return err
 	}
 	err := l.save()
 	l.arena = l.arena[:0]

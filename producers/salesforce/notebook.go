@@ -21,6 +21,7 @@ type noteBook struct {
 	fresh     bool // it was rebuilt: the cursors may be ahead of it
 	pending   map[string]noteEntry
 	published map[string]int64 // by kind, since the start
+	refusals  refusals
 }
 
 // noteEntry is what is remembered of a note.
@@ -182,7 +183,7 @@ func (b *noteBook) send(ctx context.Context, n *notes, id string, value []byte, 
 	return n.writer.Send(ctx, topic.Record{
 		Topic: n.topics.note, Key: []byte(id), Value: value,
 		Headers: n.headers("note", id, change.Headers{Version: v, AsOf: n.now(), Op: op}, at),
-	}, nil)
+	}, b.refusals.acked)
 }
 
 // deleteMissing deletes the published notes of a kind that a full read did not show.
@@ -208,13 +209,32 @@ func (b *noteBook) commit(ctx context.Context) error {
 	if len(b.pending) == 0 {
 		return nil
 	}
-	if err := b.loop.writer.Flush(ctx); err != nil {
+	if err := b.loop.flush(ctx); err != nil {
+		return err
+	}
+	if err := b.buryRefused(ctx); err != nil {
 		return err
 	}
 	batch := b.loop.store.NewBatch()
 	b.flush(batch)
 	clear(b.pending)
 	return batch.Commit()
+}
+
+// buryRefused puts notes that the broker does not take into the dead letter topic. The book keeps what they say: they are tried
+// again when they change.
+func (b *noteBook) buryRefused(ctx context.Context) error {
+	list := b.refusals.take()
+	for _, r := range list {
+		b.loop.cfg.Logger.Warn("the broker does not take a note; it goes to the dead letter topic", "id", string(r.record.Key), "error", r.why)
+		if err := b.loop.bury(ctx, "refused/note/"+string(r.record.Key), r.record.Value, refusalHeaders(r)); err != nil {
+			return err
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return b.loop.flush(ctx)
 }
 
 func (b *noteBook) flush(batch *state.Batch) {

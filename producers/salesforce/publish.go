@@ -40,7 +40,13 @@ func (l *loop) publish(ctx context.Context, p *handover.Publication) error {
 	return l.writer.Send(ctx, topic.Record{
 		Topic: e.topic, Key: []byte(p.Key.ID), Value: value,
 		Headers: l.headers(p.Key.Entity, p.Key.ID, p.Headers, at),
-	}, l.offsets.acked)
+	}, l.acked)
+}
+
+// acked takes note of what became of a row.
+func (l *loop) acked(r topic.Record, err error) {
+	l.offsets.acked(r, err)
+	l.refusals.acked(r, err)
 }
 
 // filled returns values with null for what events cannot carry and no read has brought yet: a whole row has every

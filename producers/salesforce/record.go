@@ -142,9 +142,16 @@ func (r *records) flush(batch *state.Batch) {
 
 func (r *records) forget() { clear(r.step) }
 
+// refusedBit marks, in the byte of the state, a record whose last version the broker did not take.
+const refusedBit = 0x80
+
 // append encodes the record: state, version, lineage, pos, asof, commit, then the value as published.
 func (s *stored) append(dst []byte) []byte {
-	dst = append(dst, byte(s.State))
+	state := byte(s.State)
+	if s.Refused {
+		state |= refusedBit
+	}
+	dst = append(dst, state)
 	for _, n := range [...]int64{s.Version.Epoch, s.Version.Rev, s.Lineage, s.Pos, s.AsOf, s.Commit} {
 		dst = binary.AppendVarint(dst, n)
 	}
@@ -158,7 +165,7 @@ func parseStored(data []byte) (*stored, error) {
 		return nil, errStored
 	}
 	s := &stored{}
-	s.State, data = handover.State(data[0]), data[1:]
+	s.State, s.Refused, data = handover.State(data[0]&^refusedBit), data[0]&refusedBit != 0, data[1:]
 	for _, n := range [...]*int64{&s.Version.Epoch, &s.Version.Rev, &s.Lineage, &s.Pos, &s.AsOf, &s.Commit} {
 		v, size := binary.Varint(data)
 		if size <= 0 {

@@ -303,7 +303,7 @@ func tooLarge(ctx context.Context, e *Env) (err error) {
 		err := w.Send(ctx, r, func(r topic.Record, err error) {
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
+			if errors.Is(err, topic.ErrRefused) {
 				refused++
 			}
 		})
@@ -311,7 +311,7 @@ func tooLarge(ctx context.Context, e *Env) (err error) {
 			return err
 		}
 	}
-	if err := w.Flush(ctx); err == nil || !strings.Contains(err.Error(), name) {
+	if err := w.Flush(ctx); !errors.Is(err, topic.ErrRefused) || !strings.Contains(err.Error(), name) {
 		return fmt.Errorf("flush after a record that is too large: %w", err)
 	}
 	if err := w.Flush(ctx); err != nil {

@@ -35,6 +35,7 @@ type Record struct {
 	Pos     int64          // replay id of the last event applied; 0 when none was in this lineage
 	AsOf    int64          // start of the newest read applied, epoch milliseconds (H6)
 	Commit  int64          // commit time of the last event applied, epoch milliseconds (H15)
+	Refused bool           // the version is not in the topic: the broker did not take it for what it is
 }
 
 // Row is one record as a read saw it.

@@ -229,7 +229,7 @@ func (m *Machine) settle(k Key, rec Record, meta change.Meta) error {
 
 // differs reports whether the topic must change for rec to be in it.
 func (l *layout) differs(base, rec Record) bool {
-	if base.State != rec.State {
+	if base.State != rec.State || base.Refused {
 		return true
 	}
 	return rec.State == Live && !slices.Equal(base.Values, rec.Values)
@@ -237,7 +237,7 @@ func (l *layout) differs(base, rec Record) bool {
 
 func (m *Machine) publish(k Key, base, rec Record, meta change.Meta) error {
 	rec.Version = change.Version{Epoch: m.epoch, Rev: base.Version.Rev + 1}
-	rec.Lineage = m.lineage
+	rec.Lineage, rec.Refused = m.lineage, false
 	m.counts.Published++
 	m.out = append(m.out, Publication{
 		Key: k, Values: rec.Values, Meta: meta,

@@ -1,0 +1,98 @@
+package salesforce_test
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"crosswalk/internal/simulator"
+	"crosswalk/internal/simulator/org"
+	"crosswalk/internal/topic"
+)
+
+// TestRowsThatTheBrokerRefuses has rows that are larger than the topic's max.message.bytes, alone and among others: they go
+// to the dead letter topic, everything else goes on, and a smaller version is published.
+func TestRowsThatTheBrokerRefuses(t *testing.T) {
+	t.Parallel()
+	for name, deadLetterTakes := range map[string]bool{"the dead letter topic takes the value": true, "nor does the dead letter topic": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, simulator.Config{Org: org.Config{Seed: 8, Accounts: 60}})
+			small := map[string]string{"cleanup.policy": "compact", "max.message.bytes": "20000"}
+			b.must(b.kafka.Ensure(b.ctx, topic.Spec{Name: "salesforce.account", Partitions: 2, Config: small}))
+			if !deadLetterTakes {
+				b.must(b.kafka.Ensure(b.ctx, topic.Spec{Name: "crosswalk.deadletter", Partitions: 1, Config: small}))
+			}
+			ids := slices.Sorted(maps.Keys(b.truth("Account")))
+			inSnapshot, streamed := ids[20], ids[40]
+			b.must(b.sim.Org().Update("Account", inSnapshot, org.Fields{"Description": strings.Repeat("large ", 5000)}))
+			p := b.start()
+			b.await(p, allReady)
+			b.must(b.sim.Org().Update("Account", streamed, org.Fields{"Description": strings.Repeat("larger ", 4000)}))
+			b.must(b.sim.Org().Update("Account", streamed, org.Fields{"Phone": "still too large"}))
+			b.must(b.sim.Org().Update("Account", ids[1], org.Fields{"Phone": "behind it"}))
+			p.settle()
+
+			rows := b.published("salesforce.account")
+			if rows[inSnapshot] != nil || rows[streamed]["Phone"] == "still too large" || rows[ids[1]]["Phone"] != "behind it" {
+				t.Errorf("published are %v, %v and Phone %q", rows[inSnapshot], rows[streamed]["Phone"], rows[ids[1]]["Phone"])
+			}
+			for _, id := range []string{inSnapshot, streamed} {
+				letter, headers := b.deadLetter("default/refused/Account/" + id)
+				if headers["key"] != id || headers["topic"] != "salesforce.account" || !strings.Contains(headers["reason"], "refuses") ||
+					headers["epoch"] != "1" || len(headers["value_bytes"]) != 5 {
+					t.Errorf("the dead letter of %s says %v", id, headers)
+				}
+				if deadLetterTakes != bytes.Contains(letter, []byte("large")) || deadLetterTakes != (headers["value"] == "") {
+					t.Errorf("the dead letter of %s has %d bytes and says %q of its value", id, len(letter), headers["value"])
+				}
+			}
+			for _, id := range []string{inSnapshot, streamed} {
+				b.must(b.sim.Org().Update("Account", id, org.Fields{"Description": "small"}))
+			}
+			p.settle()
+			b.compare("Account")
+		})
+	}
+}
+
+// TestNotesThatTheBrokerRefuses has a note that the topic does not take: notes behind it are published, and it is when it shrinks.
+func TestNotesThatTheBrokerRefuses(t *testing.T) {
+	t.Parallel()
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 9, Accounts: 5}})
+	b.must(b.kafka.Ensure(b.ctx, topic.Spec{
+		Name: "salesforce.note", Partitions: 2, Config: map[string]string{"cleanup.policy": "compact", "max.message.bytes": "20000"},
+	}))
+	account := slices.Sorted(maps.Keys(b.truth("Account")))[0]
+	large, err := b.sim.Org().Create("Note", org.Fields{"Title": "T", "Body": strings.Repeat("large ", 5000), "ParentId": account})
+	b.must(err)
+	p := b.start()
+	b.await(p, allReady)
+	behind, err := b.sim.Org().Create("Note", org.Fields{"Title": "T", "Body": "behind", "ParentId": account})
+	b.must(err)
+	b.awaitNote(p, behind, "behind")
+	if _, headers := b.deadLetter("default/refused/note/" + large); headers["topic"] != "salesforce.note" {
+		t.Errorf("the dead letter of the note says %v", headers)
+	}
+	b.must(b.sim.Org().Update("Note", large, org.Fields{"Body": "small"}))
+	b.awaitNote(p, large, "small")
+}
+
+// deadLetter returns the last dead letter of a key.
+func (b *bench) deadLetter(key string) (value []byte, headers map[string]string) {
+	b.t.Helper()
+	_, err := b.kafka.ReadAll(b.ctx, []string{"crosswalk.deadletter"}, func(r topic.Record) error {
+		if string(r.Key) != key {
+			return nil
+		}
+		value, headers = bytes.Clone(r.Value), map[string]string{}
+		for _, h := range r.Headers {
+			headers[h.Key] = string(h.Value)
+		}
+		return nil
+	})
+	b.must(err)
+	return value, headers
+}
