@@ -101,7 +101,7 @@ func (l *loop) reconcileModified(ctx context.Context, name string, since time.Ti
 					return err
 				}
 				if handover.NeedsRepair(rec, row.SystemModstamp.UnixMilli()) {
-					l.m.Repair(k)
+					l.m.Ask(k, handover.ForRepair)
 				}
 			}
 			return nil
@@ -136,7 +136,7 @@ func (l *loop) reconcileDeleted(ctx context.Context, name string, since, until t
 				return err
 			}
 			if rec.State == handover.Live {
-				l.m.Repair(k)
+				l.m.Ask(k, handover.ForRepair)
 			}
 		}
 		return nil

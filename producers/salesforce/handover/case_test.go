@@ -301,7 +301,7 @@ func (s *script) repair(text string) {
 	modified, err := strconv.ParseInt(stamp, 10, 64)
 	s.must(err)
 	if k := (Key{entityOf(id), id}); NeedsRepair(s.stored()[k], modified) {
-		s.m.Repair(k)
+		s.m.Ask(k, ForRepair)
 	}
 }
 

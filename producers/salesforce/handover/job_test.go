@@ -164,7 +164,7 @@ func (p *producer) reconcile() bool {
 		r := p.w.org[k]
 		switch {
 		case r.live && NeedsRepair(rec, r.values[stampField].Int()), !r.live && rec.State == Live:
-			p.m.Repair(k)
+			p.m.Ask(k, ForRepair)
 			found = true
 		}
 	}

@@ -32,7 +32,8 @@ type Machine struct {
 	reads     map[int64]*Read
 	readID    int64
 	queues    map[string][]Key
-	asked     map[Key]bool // records that a person asked for and that are not read yet
+	asked     map[ask]int   // not resolved yet
+	found     map[ask]int64 // publications that came of it
 	holds     []*hold
 	out       []Publication
 	counts    Counts
@@ -41,13 +42,15 @@ type Machine struct {
 // Counts says what the Machine has seen, since it was made.
 type Counts struct {
 	Events, Replayed, Skipped, Disordered, Gaps, Overflows, Wildcards, Unfit int64
-	Rows, Stale, Unchanged, Published, Repaired, Corrected                   int64
+	Rows, Stale, Unchanged, Published, Repaired                              int64
+	Polled, Swept, Refreshed, Corrected                                      int64 // published because of what was asked
 }
 
 // open is what is remembered of a record while a window is open over it or while it waits for a row.
 type open struct {
 	touch   touch
 	want    want
+	asked   want // purposes that are counted in Machine.asked
 	reads   int     // reads in flight that name the record
 	waiting int     // those of them that hold back its publication (H8)
 	work    *Record // the record with what is not published yet; nil when the stored one is current
@@ -77,7 +80,8 @@ func New(p Position, c Config) *Machine {
 		rules: soundRules, records: c.Records, layouts: map[string]*layout{}, refetch: map[string]bool{},
 		epoch: max(p.Epoch, c.Seen) + 1, lineage: p.Lineage, first: p.First, t0: p.T0, margin: c.SkipMargin,
 		last: p.Resume(), floor: p.ReplayID, target: max(p.High, c.Target), clock: p.AsOf, at: p.At,
-		open: map[Key]*open{}, snapshots: map[string]*Snapshot{}, unswept: map[string]map[Key]bool{}, reads: map[int64]*Read{}, queues: map[string][]Key{}, asked: map[Key]bool{},
+		open: map[Key]*open{}, snapshots: map[string]*Snapshot{}, unswept: map[string]map[Key]bool{}, reads: map[int64]*Read{}, queues: map[string][]Key{},
+		asked: map[ask]int{}, found: map[ask]int64{},
 	}
 	m.last = max(m.last, 0)
 	m.prev, m.high = m.last, m.last
@@ -253,6 +257,9 @@ func (m *Machine) forget(k Key, o *open) {
 	}
 	release(&o.care)
 	delete(m.unswept[k.Entity], k)
+	if o.asked != 0 {
+		m.answered(k, o)
+	}
 	if !m.windowOpen(k.Entity) {
 		delete(m.open, k)
 	}

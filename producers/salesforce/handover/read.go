@@ -6,10 +6,9 @@ import "crosswalk/internal/change"
 type want uint8
 
 const (
-	wantLook   want = 1 << iota // somebody wants to know: nothing waits for it
-	wantRow                     // publication waits for the row (H8, H9)
-	wantRepair                  // what it finds is a repair (H15)
-	wantAsked                   // a person asked for it: what it finds is no alarm
+	wantLook    want = 1 << iota // somebody wants to know: nothing waits for it
+	wantRow                      // publication waits for the row (H8, H9)
+	wantPurpose                  // the first of the purposes; one bit each from here on
 )
 
 func (w want) has(x want) bool { return w&x != 0 }
@@ -38,22 +37,6 @@ func (m *Machine) enqueue(k Key, o *open, w want) {
 	}
 	o.want |= w
 }
-
-// Repair has a record read because H15 found it changed; what differs is published as a repair.
-func (m *Machine) Repair(k Key) {
-	o := m.opened(k)
-	m.enqueue(k, o, wantLook|wantRepair)
-}
-
-// Reread has a record read because a person asked for it. What differs is published and counted as corrected: it is no
-// alarm. Rereading says when all of them have been applied.
-func (m *Machine) Reread(k Key) {
-	m.asked[k] = true
-	m.enqueue(k, m.opened(k), wantLook|wantAsked)
-}
-
-// Rereading returns how many records that Reread named have not been read yet.
-func (m *Machine) Rereading() int { return len(m.asked) }
 
 // Waiting returns how many records of the entity, at most, wait to be read by Id.
 func (m *Machine) Waiting(entity string) int { return len(m.queues[entity]) }
@@ -127,21 +110,22 @@ func (m *Machine) fetched(k Key, row Row, read *Read, w want) error {
 		release(&o.care)
 	}
 	op := change.OpRefetch
-	if w.has(wantRepair) {
+	if w.has(ForRepair.want() | ForSweep.want()) {
 		op = change.OpRepair
+	}
+	was, _, err := m.current(k)
+	if err != nil {
+		return err
 	}
 	before := m.counts.Published
 	if err := m.row(k, row, read.since, read.AsOf, op); err != nil {
 		return err
 	}
-	switch {
-	case op == change.OpRepair:
-		m.counts.Repaired += m.counts.Published - before
-	case w.has(wantAsked):
-		m.counts.Corrected += m.counts.Published - before
-	}
-	if w.has(wantAsked) {
-		delete(m.asked, k)
+	m.find(k.Entity, w, m.counts.Published-before)
+	if k.Entity == "Account" && row.Gone && was.State == Live {
+		if err := m.orphans(k.ID, w); err != nil {
+			return err
+		}
 	}
 	if o := m.open[k]; o != nil {
 		m.forget(k, o)

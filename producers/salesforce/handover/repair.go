@@ -13,7 +13,7 @@ func (m *Machine) Foreign(k Key, seen Record) error {
 	if base.State == Unknown {
 		seen.Pos, seen.AsOf, seen.Lineage = 0, 0, m.lineage
 		if seen.State == Live {
-			m.Repair(k)
+			m.Ask(k, ForRepair)
 		}
 		return m.records.Store(k, seen)
 	}
