@@ -7,8 +7,8 @@
 # and kafkajs; 3. the kill trial (kill/main.go). Prints a line per check, "N passed, N failed" last; exit status 1 when one
 # failed. Needs Java, Maven, Python 3.11 with venv, Node.js with npm. What is downloaded is kept in CROSSWALK_LOCAL_CACHE.
 #
-# CROSSWALK_TEST_PORT (28092) is the first of seven ports; CROSSWALK_TEST_KILLS (20) how often the trial kills;
-# CROSSWALK_TEST_SEED repeats a trial.
+# CROSSWALK_TEST_PORT (28092) is the first of seven ports; CROSSWALK_TEST_KILLS (20) and CROSSWALK_TEST_PAUSES (4) how often the
+# trial kills and pauses; CROSSWALK_TEST_SEED repeats a trial.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 root=$(dirname "$(dirname "$here")")
@@ -85,7 +85,7 @@ node_packages() {
   cp "$here/subscriber/package.json" "$1" && npm install --prefix "$1" --silent --no-audit --no-fund --ignore-scripts
 }
 
-brokers=$(kafka start --port "$port")
+brokers=$(kafka start --port "$port" --set group.min.session.timeout.ms=1000) # a killed owner is replaced soon
 url=$(registry start --port $((port + 6)))
 cat >"$work/crosswalk.yaml" <<Y
 data_dir: $work/data
@@ -103,8 +103,8 @@ program "an outside subscriber in Python" 120 "$venv/bin/python" "$here/subscrib
 NODE_MODULES=$modules program "an outside subscriber in JavaScript" 120 node "$here/subscriber/subscribe.mjs" "$brokers" "$url"
 
 (cd "$root" && go build -o "$work/kill" ./internal/e2e/kill)
-program "SIGKILL" 1800 "$work/kill" -binary "$binary" -brokers "$brokers" -registry "$url" \
-  -kills "${CROSSWALK_TEST_KILLS:-20}" -seed "${CROSSWALK_TEST_SEED:-0}"
+program "SIGKILL and SIGSTOP" 1800 "$work/kill" -binary "$binary" -brokers "$brokers" -registry "$url" \
+  -kills "${CROSSWALK_TEST_KILLS:-20}" -pauses "${CROSSWALK_TEST_PAUSES:-4}" -seed "${CROSSWALK_TEST_SEED:-0}"
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"crosswalk/internal/e2e/harness"
 	"crosswalk/internal/judge"
 )
 
@@ -24,15 +25,15 @@ func (t *trial) checkEnd(different []judge.Difference) {
 		}
 		faults[d.Topic] = append(faults[d.Topic], d.Key+" "+what)
 	}
-	for _, name := range inputs[:3] {
-		h := t.follower.histories[name]
-		t.report.none(faults[name], fmt.Sprintf("%s equals the org: %d records live, %d deleted, none lost, none left over", name, h.live(), len(h.latest)-h.live()))
+	for _, name := range harness.Inputs[:3] {
+		h := t.follower.Histories[name]
+		t.report.None(faults[name], fmt.Sprintf("%s equals the org: %d records live, %d deleted, none lost, none left over", name, h.Live(), h.Keys()-h.Live()))
 	}
-	erp := t.follower.histories["erp.customer"]
-	t.report.check(erp.live() == len(t.ledger.rows), fmt.Sprintf("erp.customer has the %d customers of the file", len(t.ledger.rows)),
-		fmt.Sprintf("it has %d", erp.live()))
-	for _, name := range outputs {
-		t.report.none(faults[name], fmt.Sprintf("%s is what the join computed directly gives: %d records", name, t.follower.histories[name].live()))
+	erp := t.follower.Histories["erp.customer"]
+	t.report.Check(erp.Live() == len(t.ledger.rows), fmt.Sprintf("erp.customer has the %d customers of the file", len(t.ledger.rows)),
+		fmt.Sprintf("it has %d", erp.Live()))
+	for _, name := range harness.Outputs {
+		t.report.None(faults[name], fmt.Sprintf("%s is what the join computed directly gives: %d records", name, t.follower.Histories[name].Live()))
 	}
 }
 
@@ -40,26 +41,26 @@ func (t *trial) checkEnd(different []judge.Difference) {
 func (t *trial) checkHistory() {
 	records, repairs := 0, 0
 	var faults []string
-	for _, name := range inputs {
-		h := t.follower.histories[name]
-		records += h.records
-		repairs += h.repairs
-		faults = append(faults, h.faults...)
+	for _, name := range harness.Inputs {
+		h := t.follower.Histories[name]
+		records += h.Records
+		repairs += h.Repairs
+		faults = append(faults, h.Faults...)
 	}
-	t.report.none(faults, fmt.Sprintf("(epoch, rev) rises and pos does not fall, key by key, in %d records of the input topics (I6)", records))
+	t.report.None(faults, fmt.Sprintf("(epoch, rev) rises and pos does not fall, key by key, in %d records of the input topics (I6)", records))
 	records, faults = 0, nil
-	for _, name := range outputs {
-		h := t.follower.histories[name]
-		records += h.records
-		faults = append(faults, h.faults...)
+	for _, name := range harness.Outputs {
+		h := t.follower.Histories[name]
+		records += h.Records
+		faults = append(faults, h.Faults...)
 	}
-	t.report.none(faults, fmt.Sprintf("no older value after a newer one, key by key, in %d records of the outputs (R33)", records))
-	t.report.none(t.follower.positions.faults, fmt.Sprintf("no position went backwards in %d records of %s", t.follower.positions.records, positionTopic))
-	places, least := t.follower.positions.places, t.kills/4
-	t.report.check(places >= least, fmt.Sprintf("the snapshot's place was stored %d times while it went on", places),
+	t.report.None(faults, fmt.Sprintf("no older value after a newer one, key by key, in %d records of the outputs (R33)", records))
+	t.report.None(t.follower.Positions.Faults, fmt.Sprintf("no position went backwards in %d records of %s", t.follower.Positions.Records, harness.PositionTopic))
+	places, least := t.follower.Positions.Places, t.kills/4
+	t.report.Check(places >= least, fmt.Sprintf("the snapshot's place was stored %d times while it went on", places),
 		fmt.Sprintf("that is less than %d: after a crash too much is read again", least))
-	t.report.check(repairs == 0, "nothing had to be repaired (H15, W3)", fmt.Sprintf("%d records with op=repair", repairs))
-	t.report.none(t.follower.dead, "nothing went to the dead letter topic")
+	t.report.Check(repairs == 0, "nothing had to be repaired (H15, W3)", fmt.Sprintf("%d records with op=repair", repairs))
+	t.report.None(t.follower.Dead, "nothing went to the dead letter topic")
 }
 
 // checkQuiet restarts the pipeline with nothing new: after an orderly stop, after a kill, and after the loss of its local
@@ -77,7 +78,7 @@ func (t *trial) checkQuiet(ctx context.Context) error {
 				return err
 			}
 		}
-		if _, err := t.follower.read(ctx); err != nil {
+		if _, err := t.follower.Read(ctx); err != nil {
 			return err
 		}
 		if err := t.quiet(ctx, how); err != nil {
@@ -104,7 +105,7 @@ func (t *trial) quiet(ctx context.Context, how string) error {
 	// Two changes, one after the other: what the start itself publishes has come when the second is there.
 	for i := range 2 {
 		fields := map[string]any{"Phone": fmt.Sprintf("%s %d", how, i)}
-		if err := t.control.do(ctx, http.MethodPatch, "/records/Account/"+account, fields, nil); err != nil {
+		if err := t.control.Do(ctx, http.MethodPatch, "/records/Account/"+account, fields, nil); err != nil {
 			return err
 		}
 		if err := t.awaitViews(ctx, before["customer.view"]+1+i); err != nil {
@@ -118,15 +119,15 @@ func (t *trial) quiet(ctx context.Context, how string) error {
 			more = append(more, fmt.Sprintf("%s has %d new records, not %d", name, n-before[name], expected[name]))
 		}
 	}
-	t.report.none(more, fmt.Sprintf("a restart after %s publishes nothing (live after %.1f s; 2 changes made since gave 2 rows and 2 views)", how, took.Seconds()))
+	t.report.None(more, fmt.Sprintf("a restart after %s publishes nothing (live after %.1f s; 2 changes made since gave 2 rows and 2 views)", how, took.Seconds()))
 	return nil
 }
 
 // counts are the records that each topic has held.
 func (t *trial) counts() map[string]int {
 	out := map[string]int{}
-	for name, h := range t.follower.histories {
-		out[name] = h.records
+	for name, h := range t.follower.Histories {
+		out[name] = h.Records
 	}
 	return out
 }
@@ -135,8 +136,8 @@ func (t *trial) counts() map[string]int {
 func (t *trial) awaitViews(ctx context.Context, records int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, fmt.Errorf("a change was not in its view after 30 s"))
 	defer cancel()
-	for t.follower.histories["customer.view"].records < records {
-		if _, err := t.follower.read(ctx); err != nil {
+	for t.follower.Histories["customer.view"].Records < records {
+		if _, err := t.follower.Read(ctx); err != nil {
 			return fmt.Errorf("wait for a view: %w", err)
 		}
 		select {
@@ -150,7 +151,7 @@ func (t *trial) awaitViews(ctx context.Context, records int) error {
 
 // matched is an account of which there is a view.
 func (t *trial) matched(ctx context.Context) (string, error) {
-	rows, err := t.follower.rows(ctx, "customer.view")
+	rows, err := t.follower.Rows(ctx, "customer.view")
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"crosswalk/internal/e2e/harness"
 )
 
 // held is the longest that a transaction is saved and not committed.
@@ -18,7 +20,7 @@ const held = 3 * time.Second
 
 // generator changes the org at random, one change after the other.
 type generator struct {
-	org        control
+	org        harness.Control
 	rng        *rand.Rand
 	references func() string // identifiers that the ERP knows
 	log        io.Writer     // every change as a line of JSON
@@ -32,7 +34,7 @@ type generator struct {
 func (g *generator) load(ctx context.Context) error {
 	g.live, g.deleted, g.refused = map[string][]string{}, map[string][]string{}, map[string]int{}
 	for _, object := range []string{"Account", "Contact", "Note", "Task"} {
-		ids, err := g.org.ids(ctx, object)
+		ids, err := g.org.IDs(ctx, object)
 		if err != nil {
 			return err
 		}
@@ -64,8 +66,8 @@ func (g *generator) change(ctx context.Context) error {
 	if len(t.Operations) == 0 {
 		return nil
 	}
-	ids, err := g.org.transact(ctx, t)
-	var no *refusal
+	ids, err := g.org.Transact(ctx, t)
+	var no *harness.Refusal
 	switch {
 	case errors.As(err, &no) && no.Code != "":
 		g.refused[no.Code]++
@@ -86,7 +88,7 @@ func (g *generator) change(ctx context.Context) error {
 }
 
 // remember keeps the lists of ids.
-func (g *generator) remember(t transaction, ids []string) {
+func (g *generator) remember(t harness.Transaction, ids []string) {
 	for i, op := range t.Operations {
 		switch op.Op {
 		case "create", "undelete":
@@ -121,66 +123,66 @@ func (g *generator) take(from map[string][]string, object string) string {
 
 // draw makes up the next change: mostly one of one record, sometimes several that commit together or late, or one
 // behind the application's back, which the stream tells as a gap event.
-func (g *generator) draw() transaction {
+func (g *generator) draw() harness.Transaction {
 	switch draw := g.rng.IntN(100); {
 	case draw < 5:
-		return transaction{Operations: g.several()}
+		return harness.Transaction{Operations: g.several()}
 	case draw < 8:
 		late := time.Duration(g.rng.Int64N(int64(held)))
-		return transaction{Operations: []operation{g.update("Account"), g.update("Contact")}, CommitAfter: late.String()}
+		return harness.Transaction{Operations: []harness.Operation{g.update("Account"), g.update("Contact")}, CommitAfter: late.String()}
 	case draw < 10:
-		return transaction{Operations: []operation{g.update("Contact")}, Direct: true}
+		return harness.Transaction{Operations: []harness.Operation{g.update("Contact")}, Direct: true}
 	case draw < 11:
 		return g.merge()
 	}
 	op := g.single()
 	if op.Op != "create" && op.ID == "" {
-		return transaction{}
+		return harness.Transaction{}
 	}
-	return transaction{Operations: []operation{op}}
+	return harness.Transaction{Operations: []harness.Operation{op}}
 }
 
-func (g *generator) single() operation {
+func (g *generator) single() harness.Operation {
 	switch draw := g.rng.IntN(100); {
 	case draw < 25:
 		return g.update("Account")
 	case draw < 50:
 		return g.update("Contact")
 	case draw < 60:
-		return operation{Op: "update", Object: "Account", ID: g.some("Account"), Fields: map[string]any{linkField: g.identifier()}}
+		return harness.Operation{Op: "update", Object: "Account", ID: g.some("Account"), Fields: map[string]any{linkField: g.identifier()}}
 	case draw < 65:
-		return operation{Op: "update", Object: "Contact", ID: g.some("Contact"), Fields: map[string]any{"AccountId": g.some("Account")}}
+		return harness.Operation{Op: "update", Object: "Contact", ID: g.some("Contact"), Fields: map[string]any{"AccountId": g.some("Account")}}
 	case draw < 72:
 		return g.createContact(g.some("Account"))
 	case draw < 76:
-		return operation{Op: "create", Object: "Account", Fields: map[string]any{"Name": g.word("Account"), linkField: g.identifier()}}
+		return harness.Operation{Op: "create", Object: "Account", Fields: map[string]any{"Name": g.word("Account"), linkField: g.identifier()}}
 	case draw < 80:
-		return operation{Op: "delete", Object: "Contact", ID: g.take(g.live, "Contact")}
+		return harness.Operation{Op: "delete", Object: "Contact", ID: g.take(g.live, "Contact")}
 	case draw < 83:
-		return operation{Op: "undelete", Object: "Contact", ID: g.take(g.deleted, "Contact")}
+		return harness.Operation{Op: "undelete", Object: "Contact", ID: g.take(g.deleted, "Contact")}
 	case draw < 86:
-		return operation{Op: "delete", Object: "Account", ID: g.take(g.live, "Account")}
+		return harness.Operation{Op: "delete", Object: "Account", ID: g.take(g.live, "Account")}
 	case draw < 89:
-		return operation{Op: "undelete", Object: "Account", ID: g.take(g.deleted, "Account")}
+		return harness.Operation{Op: "undelete", Object: "Account", ID: g.take(g.deleted, "Account")}
 	}
 	return g.note()
 }
 
-func (g *generator) note() operation {
+func (g *generator) note() harness.Operation {
 	switch g.rng.IntN(5) {
 	case 0:
-		return operation{Op: "update", Object: "Note", ID: g.some("Note"), Fields: map[string]any{"Body": g.word("text")}}
+		return harness.Operation{Op: "update", Object: "Note", ID: g.some("Note"), Fields: map[string]any{"Body": g.word("text")}}
 	case 1:
-		return operation{Op: "delete", Object: "Note", ID: g.take(g.live, "Note")}
+		return harness.Operation{Op: "delete", Object: "Note", ID: g.take(g.live, "Note")}
 	case 2:
-		return operation{Op: "create", Object: "Task", Fields: map[string]any{"Subject": g.word("Call"), "WhatId": g.some("Account"), "Description": g.word("text")}}
+		return harness.Operation{Op: "create", Object: "Task", Fields: map[string]any{"Subject": g.word("Call"), "WhatId": g.some("Account"), "Description": g.word("text")}}
 	default:
-		return operation{Op: "create", Object: "Note", Fields: map[string]any{"ParentId": g.some("Account"), "Title": g.word("Note"), "Body": g.word("text")}}
+		return harness.Operation{Op: "create", Object: "Note", Fields: map[string]any{"ParentId": g.some("Account"), "Title": g.word("Note"), "Body": g.word("text")}}
 	}
 }
 
 // update changes one or two fields, sometimes to null.
-func (g *generator) update(object string) operation {
+func (g *generator) update(object string) harness.Operation {
 	names := map[string][]string{
 		"Account": {"Phone", "Name", "BillingCity", "Description", "Site"},
 		"Contact": {"Title", "LastName", "Phone", "Department", "MailingCity"},
@@ -196,26 +198,26 @@ func (g *generator) update(object string) operation {
 	if object == "Account" && g.rng.IntN(4) == 0 {
 		fields["AnnualRevenue"] = g.rng.IntN(1_000_000)
 	}
-	return operation{Op: "update", Object: object, ID: g.some(object), Fields: fields}
+	return harness.Operation{Op: "update", Object: object, ID: g.some(object), Fields: fields}
 }
 
-func (g *generator) createContact(account string) operation {
-	return operation{Op: "create", Object: "Contact", Fields: map[string]any{"AccountId": account, "LastName": g.word("Person")}}
+func (g *generator) createContact(account string) harness.Operation {
+	return harness.Operation{Op: "create", Object: "Contact", Fields: map[string]any{"AccountId": account, "LastName": g.word("Person")}}
 }
 
 // several are changes of related records that commit together.
-func (g *generator) several() []operation {
-	account := operation{Op: "create", Object: "Account", As: "new", Fields: map[string]any{"Name": g.word("Account"), linkField: g.identifier()}}
-	return []operation{account, g.createContact("@new"), g.createContact("@new"), g.update("Contact")}
+func (g *generator) several() []harness.Operation {
+	account := harness.Operation{Op: "create", Object: "Account", As: "new", Fields: map[string]any{"Name": g.word("Account"), linkField: g.identifier()}}
+	return []harness.Operation{account, g.createContact("@new"), g.createContact("@new"), g.update("Contact")}
 }
 
 // merge makes one account of two.
-func (g *generator) merge() transaction {
+func (g *generator) merge() harness.Transaction {
 	winner, loser := g.some("Account"), g.take(g.live, "Account")
 	if winner == loser || winner == "" {
-		return transaction{}
+		return harness.Transaction{}
 	}
-	return transaction{Operations: []operation{{Op: "merge", Object: "Account", ID: winner, Losers: []string{loser}}}}
+	return harness.Transaction{Operations: []harness.Operation{{Op: "merge", Object: "Account", ID: winner, Losers: []string{loser}}}}
 }
 
 // identifier is one that the ERP knows, one that is alike, one of its own, or null.
@@ -237,16 +239,16 @@ func (g *generator) word(what string) string {
 }
 
 // linkAccounts writes the identifiers to the accounts, before anything runs.
-func linkAccounts(ctx context.Context, org control, carries map[string]string) error {
+func linkAccounts(ctx context.Context, org harness.Control, carries map[string]string) error {
 	spec := map[string]any{"name": linkField, "label": "ERP No", "type": "string", "length": 40, "externalId": true}
-	if err := org.do(ctx, http.MethodPost, "/fields/Account", spec, nil); err != nil {
+	if err := org.Do(ctx, http.MethodPost, "/fields/Account", spec, nil); err != nil {
 		return err
 	}
-	var t transaction
+	var t harness.Transaction
 	for _, id := range slices.Sorted(maps.Keys(carries)) {
-		t.Operations = append(t.Operations, operation{Op: "update", Object: "Account", ID: id, Fields: map[string]any{linkField: carries[id]}})
+		t.Operations = append(t.Operations, harness.Operation{Op: "update", Object: "Account", ID: id, Fields: map[string]any{linkField: carries[id]}})
 		if len(t.Operations) == 200 {
-			if _, err := org.transact(ctx, t); err != nil {
+			if _, err := org.Transact(ctx, t); err != nil {
 				return err
 			}
 			t.Operations = nil
@@ -255,6 +257,6 @@ func linkAccounts(ctx context.Context, org control, carries map[string]string) e
 	if len(t.Operations) == 0 {
 		return nil
 	}
-	_, err := org.transact(ctx, t)
+	_, err := org.Transact(ctx, t)
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"crosswalk/internal/e2e/harness"
 )
 
 // ready is what the simulator says when it listens.
@@ -21,10 +23,11 @@ type ready struct {
 	ControlURL   string `json:"control_url"`
 }
 
-// pipeline is `crosswalk run` with one org: configured once, started and killed many times.
+// pipeline is `crosswalk run` with one org: configured once, started and killed many times. Two of them share the org's tasks
+// and nothing on disk.
 type pipeline struct {
-	binary, dir string
-	process     *child // nil: it is down
+	binary, dir string         // the dir is its own
+	process     *harness.Child // nil: it is down
 	console     string
 	starts      int
 }
@@ -81,6 +84,9 @@ func (p *pipeline) log() string        { return filepath.Join(p.dir, "run.log") 
 
 // configure writes the configuration.
 func (p *pipeline) configure(o options, org string, r ready) error {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return fmt.Errorf("make folder of a process: %w", err)
+	}
 	text := fmt.Sprintf(`data_dir: %q
 log: {level: info}
 kafka:
@@ -102,7 +108,7 @@ orgs:
         - name: ledger
           mode: full
           columns: {number: No, name: Name, identifier: Reference, balance: Balance}
-`, p.dataDir(), strings.Join(strings.Split(o.brokers, ","), ", "), o.session, o.registry, org, r.LoginURL, r.ClientID, r.ClientSecret, r.Username, r.Password, linkField)
+`, p.dataDir(), strings.Join(strings.Split(o.Brokers, ","), ", "), o.Session, o.Registry, org, r.LoginURL, r.ClientID, r.ClientSecret, r.Username, r.Password, linkField)
 	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
@@ -125,7 +131,7 @@ func (p *pipeline) start(ctx context.Context) (err error) {
 	var at struct {
 		Console string `json:"console"`
 	}
-	p.process, err = launch(ctx, p.binary, p.log(), &at, "run", "--json", "--config", p.configFile())
+	p.process, err = harness.Launch(ctx, p.binary, p.log(), &at, "run", "--json", "--config", p.configFile())
 	p.console = at.Console
 	return err
 }
@@ -133,14 +139,14 @@ func (p *pipeline) start(ctx context.Context) (err error) {
 // kill kills the process, if it is up.
 func (p *pipeline) kill() {
 	if p.process != nil {
-		p.process.kill()
+		p.process.Kill()
 		p.process = nil
 	}
 }
 
 // stop ends it in good order.
 func (p *pipeline) stop() error {
-	err := p.process.stop(30 * time.Second)
+	err := p.process.Stop(30 * time.Second)
 	p.process = nil
 	if err != nil {
 		return fmt.Errorf("stop the pipeline: %w", err)
@@ -162,13 +168,13 @@ func (p *pipeline) await(ctx context.Context, wanted func(status) bool) (status,
 	defer tick.Stop()
 	for {
 		var s status
-		if err := fetchJSON(ctx, p.console+"/api/status", &s); err == nil && wanted(s) {
+		if err := harness.FetchJSON(ctx, p.console+"/api/status", &s); err == nil && wanted(s) {
 			return s, nil
 		}
 		select {
 		case <-tick.C:
-		case <-p.process.ended:
-			return s, fmt.Errorf("the pipeline ended by itself (%w); its log ends with: %s", errors.Join(p.process.err), tail(p.log()))
+		case <-p.process.Ended:
+			return s, fmt.Errorf("the pipeline ended by itself (%w); its log ends with: %s", errors.Join(p.process.Err), harness.Tail(p.log()))
 		case <-ctx.Done():
 			return s, fmt.Errorf("wait for the pipeline, which is %s: %w", s.phase(), context.Cause(ctx))
 		}

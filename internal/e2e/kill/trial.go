@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"crosswalk/internal/customer"
+	"crosswalk/internal/e2e/harness"
 	"crosswalk/internal/judge"
 	"crosswalk/internal/registry"
 	"crosswalk/internal/secret"
@@ -25,27 +26,29 @@ import (
 type trial struct {
 	options
 	dir    string
-	report *report
+	report *harness.Report
 	org    string // alias, new for each trial, so that topics are its own
 
-	simulator *child
+	simulator *harness.Child
 	ready     ready
-	control   control
+	control   harness.Control
 	pipeline  *pipeline
+	second    *pipeline // that shares the org with the first while processes are paused
 	ledger    *ledger
 	generator *generator
 	changing  context.CancelFunc
 	changed   chan error
 	judge     *judge.Judge
 	kafka     *topic.Client
-	follower  *follower
+	follower  *harness.Follower
 	nemesis   *rand.Rand
 }
 
-func newTrial(o options, dir string, r *report) *trial {
+func newTrial(o options, dir string, r *harness.Report) *trial {
 	return &trial{
 		options: o, dir: dir, report: r, org: "kill" + strconv.FormatInt(time.Now().UnixMilli(), 36),
-		pipeline: &pipeline{binary: o.binary, dir: dir}, nemesis: rand.New(rand.NewPCG(o.seed, 1)),
+		pipeline: &pipeline{binary: o.Binary, dir: filepath.Join(dir, "first")}, second: &pipeline{binary: o.Binary, dir: filepath.Join(dir, "second")},
+		nemesis: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
 }
 
@@ -57,14 +60,14 @@ func (t *trial) run(ctx context.Context) (err error) {
 		return err
 	}
 	t.change(ctx)
-	half := t.kills / 2
-	if err := t.killDuringSnapshot(ctx, t.kills-half); err != nil {
+	half, paused := t.kills/2, t.pauses/2
+	if err := t.disturbSnapshot(ctx, t.kills-half, t.pauses-paused); err != nil {
 		return err
 	}
-	if err := t.killDuringChanges(ctx, half); err != nil {
+	if err := t.disturbChanges(ctx, half, paused); err != nil {
 		return err
 	}
-	if err := t.pause(); err != nil {
+	if err := t.rest(); err != nil {
 		return err
 	}
 	if err := t.settle(ctx); err != nil {
@@ -76,43 +79,46 @@ func (t *trial) run(ctx context.Context) (err error) {
 
 // end stops everything that still runs.
 func (t *trial) end() error {
-	err := t.pause()
+	err := t.rest()
 	t.pipeline.kill()
+	t.second.kill()
 	if t.kafka != nil {
 		err = errors.Join(err, t.kafka.Close())
 	}
 	if t.simulator != nil {
-		err = errors.Join(err, t.simulator.stop(10*time.Second))
+		err = errors.Join(err, t.simulator.Stop(10*time.Second))
 	}
 	return err
 }
 
 // prepare starts the org, gives its accounts their identifiers, makes the ERP file and imports it.
 func (t *trial) prepare(ctx context.Context) (err error) {
-	t.simulator, err = launch(ctx, t.binary, filepath.Join(t.dir, "simulator.log"), &t.ready, "simulator",
-		"--seed", strconv.FormatUint(t.seed, 10), "--accounts", strconv.Itoa(t.accounts), "--contacts", strconv.Itoa(t.contacts))
+	t.simulator, err = harness.Launch(ctx, t.Binary, filepath.Join(t.dir, "simulator.log"), &t.ready, "simulator",
+		"--seed", strconv.FormatUint(t.Seed, 10), "--accounts", strconv.Itoa(t.accounts), "--contacts", strconv.Itoa(t.contacts))
 	if err != nil {
 		return err
 	}
-	t.control = control{t.ready.ControlURL}
-	settings := map[string]any{"bulk": map[string]any{"page_rows": t.pageRows}} // the org decides how large its pages are
-	if err := t.control.do(ctx, http.MethodPatch, "/settings", settings, nil); err != nil {
+	t.control = harness.Control{URL: t.ready.ControlURL}
+	settings := map[string]any{"bulk": map[string]any{"page_rows": pageRows}} // the org decides how large its pages are
+	if err := t.control.Do(ctx, http.MethodPatch, "/settings", settings, nil); err != nil {
 		return err
 	}
-	accounts, err := t.control.ids(ctx, "Account")
+	accounts, err := t.control.IDs(ctx, "Account")
 	if err != nil {
 		return err
 	}
 	var carries map[string]string
-	t.ledger, carries = newLedger(rand.New(rand.NewPCG(t.seed, 2)), accounts)
+	t.ledger, carries = newLedger(rand.New(rand.NewPCG(t.Seed, 2)), accounts)
 	if err := linkAccounts(ctx, t.control, carries); err != nil {
 		return err
 	}
 	if err := t.connect(ctx); err != nil {
 		return err
 	}
-	if err := t.pipeline.configure(t.options, t.org, t.ready); err != nil {
-		return err
+	for _, p := range t.processes() {
+		if err := p.configure(t.options, t.org, t.ready); err != nil {
+			return err
+		}
 	}
 	return t.importERP(ctx)
 }
@@ -135,10 +141,10 @@ func (t *trial) connect(ctx context.Context) error {
 	if t.judge, err = judge.New(ctx, t.ready.ControlURL, client, link, nil); err != nil {
 		return err
 	}
-	if t.kafka, err = topic.Dial(ctx, topic.Config{Brokers: strings.Split(t.brokers, ","), ClientID: "kill", Logger: quiet}); err != nil {
+	if t.kafka, err = topic.Dial(ctx, topic.Config{Brokers: strings.Split(t.Brokers, ","), ClientID: "kill", Logger: quiet}); err != nil {
 		return err
 	}
-	t.follower = newFollower(t.kafka, registry.NewClient(t.registry), t.org)
+	t.follower = harness.NewFollower(t.kafka, registry.NewClient(t.Registry), t.org)
 	return nil
 }
 
@@ -150,11 +156,11 @@ func (t *trial) importERP(ctx context.Context) error {
 	return t.pipeline.importERP(ctx)
 }
 
-// change lets the org change from now on, until pause.
+// change lets the org change from now on, until rest.
 func (t *trial) change(ctx context.Context) {
 	ctx, t.changing = context.WithCancel(ctx)
 	t.changed = make(chan error, 1)
-	rng := rand.New(rand.NewPCG(t.seed, 3))
+	rng := rand.New(rand.NewPCG(t.Seed, 3))
 	known := make([]string, 0, len(t.ledger.rows)) // a copy: the ledger changes meanwhile
 	for _, r := range t.ledger.rows {
 		known = append(known, r.reference)
@@ -173,8 +179,8 @@ func (t *trial) change(ctx context.Context) {
 	}()
 }
 
-// pause ends the changes; those that are saved but not committed have had their time when it returns.
-func (t *trial) pause() error {
+// rest ends the changes; those that are saved but not committed have had their time when it returns.
+func (t *trial) rest() error {
 	if t.changing == nil {
 		return nil
 	}
@@ -182,7 +188,7 @@ func (t *trial) pause() error {
 	t.changing = nil
 	err := <-t.changed
 	time.Sleep(held + time.Second) // a transaction commits by itself, and nothing tells when
-	t.report.say("%d changes in Salesforce; refused by the org: %v", t.generator.made, t.generator.refused)
+	t.report.Say("%d changes in Salesforce; refused by the org: %v", t.generator.made, t.generator.refused)
 	return err
 }
 
@@ -199,6 +205,7 @@ func (t *trial) settle(ctx context.Context) error {
 	if _, err := t.pipeline.await(ctx, status.live); err != nil {
 		return err
 	}
+	live := time.Since(began)
 	truth, err := t.judge.Inputs(ctx) // the changes have ended: it stays
 	if err != nil {
 		return err
@@ -207,12 +214,12 @@ func (t *trial) settle(ctx context.Context) error {
 	var different []judge.Difference
 	last := map[string]int{} // what differed when last something did
 	for {
-		if _, err := t.follower.read(ctx); err != nil {
+		if _, err := t.follower.Read(ctx); err != nil {
 			return err
 		}
-		if n := t.follower.records(); n != records {
+		if n := t.follower.Records(); n != records {
 			records, moved = n, time.Now()
-			if different, err = t.follower.compare(ctx, t.judge, truth); err != nil {
+			if different, err = t.follower.Compare(ctx, t.judge, truth); err != nil {
 				return err
 			}
 			if len(different) > 0 {
@@ -220,12 +227,12 @@ func (t *trial) settle(ctx context.Context) error {
 			}
 		}
 		if len(different) == 0 || time.Since(moved) > patience {
-			t.report.say("settled %.1f s after the last change; what came last: %v", time.Since(began).Seconds(), last)
+			t.report.Say("settled %.1f s after the last start, live after %.1f s; what came last: %v", time.Since(began).Seconds(), live.Seconds(), last)
 			t.checkEnd(different)
 			return t.keep(different)
 		}
-		if t.pipeline.process.dead() {
-			return fmt.Errorf("the pipeline ended by itself; its log ends with: %s", tail(t.pipeline.log()))
+		if t.pipeline.process.Dead() {
+			return fmt.Errorf("the pipeline ended by itself; its log ends with: %s", harness.Tail(t.pipeline.log()))
 		}
 		select {
 		case <-time.After(300 * time.Millisecond):

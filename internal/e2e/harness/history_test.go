@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"fmt"
@@ -47,16 +47,16 @@ func TestHistoryFindsWhatIsOutOfOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHistory("t", c.output)
+			h := NewHistory("t", c.output)
 			for _, text := range c.records {
-				h.add(record(t, text))
+				h.Add(record(t, text))
 			}
-			got := strings.Join(h.faults, "; ")
+			got := strings.Join(h.Faults, "; ")
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("faults %q, want %q", got, c.want)
 			}
-			if h.records != len(c.records) {
-				t.Errorf("%d records, want %d", h.records, len(c.records))
+			if h.Records != len(c.records) {
+				t.Errorf("%d records, want %d", h.Records, len(c.records))
 			}
 		})
 	}
@@ -64,16 +64,16 @@ func TestHistoryFindsWhatIsOutOfOrder(t *testing.T) {
 
 func TestHistoryCountsWhatLives(t *testing.T) {
 	t.Parallel()
-	h := newHistory("t", false)
+	h := NewHistory("t", false)
 	for _, text := range []string{"a 1.1 5 x 0", "b 1.1 6 y 1", "a 1.2 7 - 0"} {
-		h.add(record(t, text))
+		h.Add(record(t, text))
 	}
 	repair := record(t, "b 1.2 6 z 1")
 	repair.Headers = append(repair.Headers, topic.Header{Key: "op", Value: []byte("repair")})
-	h.add(repair)
-	h.add(topic.Record{Key: []byte("c"), Value: []byte("x")})
-	if h.live() != 2 || h.tombstones != 1 || h.repairs != 1 || len(h.faults) != 1 || !strings.Contains(h.faults[0], "no version") {
-		t.Errorf("%d live, %d tombstones, %d repairs, faults %q", h.live(), h.tombstones, h.repairs, h.faults)
+	h.Add(repair)
+	h.Add(topic.Record{Key: []byte("c"), Value: []byte("x")})
+	if h.Live() != 2 || h.Tombstones != 1 || h.Repairs != 1 || len(h.Faults) != 1 || !strings.Contains(h.Faults[0], "no version") {
+		t.Errorf("%d live, %d Tombstones, %d Repairs, faults %q", h.Live(), h.Tombstones, h.Repairs, h.Faults)
 	}
 }
 
@@ -106,11 +106,11 @@ func TestPositionsThatGoBackwardsAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPositions()
+			p := NewPositions()
 			for _, next := range c.positions {
-				p.add(next)
+				p.Add(next)
 			}
-			got := strings.Join(p.faults, "; ")
+			got := strings.Join(p.Faults, "; ")
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("faults %q, want %q", got, c.want)
 			}

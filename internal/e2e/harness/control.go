@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"bufio"
@@ -10,22 +10,22 @@ import (
 	"net/http"
 )
 
-// control steers the simulated org by its control address.
-type control struct{ url string }
+// Control steers the simulated org by its control address.
+type Control struct{ URL string }
 
-// refusal is an answer of the org that says no.
-type refusal struct {
+// Refusal is an answer of the org that says no.
+type Refusal struct {
 	Status int
 	Code   string `json:"errorCode"` // Salesforce's, when the org refused the change
 	Text   string `json:"error"`
 }
 
-func (r *refusal) Error() string {
+func (r *Refusal) Error() string {
 	return fmt.Sprintf("the simulated org refused (%d %s): %s", r.Status, r.Code, r.Text)
 }
 
-// do sends a request; body and answer may be nil.
-func (c control) do(ctx context.Context, method, path string, body, answer any) error {
+// Do sends a request; body and answer may be nil.
+func (c Control) Do(ctx context.Context, method, path string, body, answer any) error {
 	var in io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -34,7 +34,7 @@ func (c control) do(ctx context.Context, method, path string, body, answer any) 
 		}
 		in = bytes.NewReader(text)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.url+path, in)
+	request, err := http.NewRequestWithContext(ctx, method, c.URL+path, in)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
@@ -44,7 +44,7 @@ func (c control) do(ctx context.Context, method, path string, body, answer any) 
 	}
 	defer reply.Body.Close()
 	if reply.StatusCode >= 300 {
-		r := &refusal{Status: reply.StatusCode}
+		r := &Refusal{Status: reply.StatusCode}
 		if err := json.NewDecoder(reply.Body).Decode(r); err != nil {
 			return fmt.Errorf("steer the simulated org: %s %s: %s", method, path, reply.Status)
 		}
@@ -61,9 +61,9 @@ func (c control) do(ctx context.Context, method, path string, body, answer any) 
 	return nil
 }
 
-// ids lists the live records of an object, in the org's order.
-func (c control) ids(ctx context.Context, object string) ([]string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/org/"+object, nil)
+// IDs lists the live records of an object, in the org's order.
+func (c Control) IDs(ctx context.Context, object string) ([]string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/org/"+object, nil)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", object, err)
 	}
@@ -90,8 +90,8 @@ func (c control) ids(ctx context.Context, object string) ([]string, error) {
 	return out, nil
 }
 
-// operation is one step of a transaction.
-type operation struct {
+// Operation is one step of a transaction.
+type Operation struct {
 	Op     string         `json:"op"`
 	Object string         `json:"object"`
 	ID     string         `json:"id,omitempty"`
@@ -100,18 +100,18 @@ type operation struct {
 	As     string         `json:"as,omitempty"`
 }
 
-// transaction is several operations that commit together.
-type transaction struct {
-	Operations  []operation `json:"operations"`
+// Transaction is several operations that commit together.
+type Transaction struct {
+	Operations  []Operation `json:"operations"`
 	Direct      bool        `json:"direct,omitempty"`       // behind the application's back: gap events
 	CommitAfter string      `json:"commit_after,omitempty"` // saved now, committed later
 }
 
-// transact carries out a transaction and returns the id of each operation's record.
-func (c control) transact(ctx context.Context, t transaction) ([]string, error) {
+// Transact carries out a transaction and returns the id of each operation's record.
+func (c Control) Transact(ctx context.Context, t Transaction) ([]string, error) {
 	var answer struct {
 		IDs []string `json:"ids"`
 	}
-	err := c.do(ctx, http.MethodPost, "/transaction", t, &answer)
+	err := c.Do(ctx, http.MethodPost, "/transaction", t, &answer)
 	return answer.IDs, err
 }

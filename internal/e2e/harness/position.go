@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"fmt"
@@ -6,22 +6,23 @@ import (
 	"crosswalk/internal/avro"
 )
 
-// positions is what crosswalk.position held, record after record.
-type positions struct {
-	records int
-	places  int                      // how often a snapshot's locator moved on
+// Positions is what crosswalk.position held, record after record.
+type Positions struct {
+	Records int
+	Places  int                      // how often a snapshot's locator moved on
 	latest  map[string]avro.Position // by org/source
 	passed  map[string]bool          // locators and jobs that were left for a later one
-	faults  []string
+	Faults  []string
 }
 
-func newPositions() *positions {
-	return &positions{latest: map[string]avro.Position{}, passed: map[string]bool{}}
+// NewPositions returns an empty history.
+func NewPositions() *Positions {
+	return &Positions{latest: map[string]avro.Position{}, passed: map[string]bool{}}
 }
 
-// add takes the next position and notes whether it went backwards (H1, H12, H14, H18).
-func (p *positions) add(next avro.Position) {
-	p.records++
+// Add takes the next position and notes whether it went backwards (H1, H12, H14, H18).
+func (p *Positions) Add(next avro.Position) {
+	p.Records++
 	key := next.Org + "/" + next.Source
 	old, ok := p.latest[key]
 	p.latest[key] = next
@@ -29,7 +30,7 @@ func (p *positions) add(next avro.Position) {
 		return
 	}
 	backwards := func(what string, from, to any) {
-		p.faults = append(p.faults, fmt.Sprintf("%s: %s went from %v back to %v (record %d)", key, what, from, to, p.records))
+		p.Faults = append(p.Faults, fmt.Sprintf("%s: %s went from %v back to %v (record %d)", key, what, from, to, p.Records))
 	}
 	fell := func(what string, from, to *int64) {
 		if from != nil && (to == nil || *to < *from) {
@@ -60,7 +61,7 @@ func (p *positions) add(next avro.Position) {
 }
 
 // snapshot compares two states of one entity's snapshot. Locators are opaque: one that was left must not come back.
-func (p *positions) snapshot(key string, was, is avro.Snapshot, backwards func(what string, from, to any)) {
+func (p *Positions) snapshot(key string, was, is avro.Snapshot, backwards func(what string, from, to any)) {
 	job, before := text(is.JobID), text(was.JobID)
 	mark := func(parts string) string { return key + "/" + is.Entity + "/" + parts }
 	if job != before {
@@ -74,7 +75,7 @@ func (p *positions) snapshot(key string, was, is avro.Snapshot, backwards func(w
 		backwards("rows of "+is.Entity, was.RowsPublished, is.RowsPublished)
 	}
 	if from, to := text(was.Locator), text(is.Locator); from != to {
-		p.places++
+		p.Places++
 		p.passed[mark(job+"/"+from)] = true
 		if p.passed[mark(job+"/"+to)] {
 			backwards("locator of "+is.Entity, from, to)

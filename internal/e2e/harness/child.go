@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"bufio"
@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-// child is a process of the binary under trial. Its first line of output is JSON that says where it listens.
-type child struct {
+// Child is a process of the binary under trial. Its first line of output is JSON that says where it listens.
+type Child struct {
 	cmd   *exec.Cmd
 	log   *os.File
-	ended chan struct{} // closed when it has exited and err is set
-	err   error
+	Ended chan struct{} // closed when it has exited and err is set
+	Err   error
 }
 
-// launch starts the binary and decodes its first line into ready. What it writes to standard error goes to a file.
-func launch(ctx context.Context, binary, logPath string, ready any, args ...string) (*child, error) {
+// Launch starts the binary and decodes its first line into ready. What it writes to standard error goes to a file.
+func Launch(ctx context.Context, binary, logPath string, ready any, args ...string) (*Child, error) {
 	log, err := os.OpenFile(filepath.Clean(logPath), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	c := &child{cmd: exec.Command(binary, args...), log: log, ended: make(chan struct{})} //nolint:gosec // the binary under trial
+	c := &Child{cmd: exec.Command(binary, args...), log: log, Ended: make(chan struct{})} //nolint:gosec // the binary under trial
 	c.cmd.Stderr = log
 	out, err := c.cmd.StdoutPipe()
 	if err == nil {
@@ -44,56 +44,62 @@ func launch(ctx context.Context, binary, logPath string, ready any, args ...stri
 		line, _ := in.ReadBytes('\n')
 		first <- line
 		_, _ = io.Copy(io.Discard, in) // until it exits
-		c.err = c.cmd.Wait()
-		close(c.ended)
+		c.Err = c.cmd.Wait()
+		close(c.Ended)
 	}()
 	select {
 	case line := <-first:
 		if err := json.Unmarshal(line, ready); err != nil {
-			c.kill()
-			return nil, fmt.Errorf("start %s: it did not say where it listens; its log ends with: %s", args[0], tail(logPath))
+			c.Kill()
+			return nil, fmt.Errorf("start %s: it did not say where it listens; its log ends with: %s", args[0], Tail(logPath))
 		}
 		return c, nil
 	case <-ctx.Done():
-		c.kill()
-		return nil, fmt.Errorf("start %s: %w; its log ends with: %s", args[0], context.Cause(ctx), tail(logPath))
+		c.Kill()
+		return nil, fmt.Errorf("start %s: %w; its log ends with: %s", args[0], context.Cause(ctx), Tail(logPath))
 	}
 }
 
-// kill sends SIGKILL and waits until the process is gone.
-func (c *child) kill() {
+// Kill sends SIGKILL and waits until the process is gone.
+func (c *Child) Kill() {
 	_ = c.cmd.Process.Kill() // it may be gone already
-	<-c.ended
+	<-c.Ended
 	_ = c.log.Close()
 }
 
-// stop asks it to end (SIGTERM) and returns how it did; after patience it is killed.
-func (c *child) stop(patience time.Duration) error {
+// Pause stops the process where it is (SIGSTOP): it neither does anything nor knows that time passes.
+func (c *Child) Pause() error { return c.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Continue lets a paused process go on (SIGCONT).
+func (c *Child) Continue() error { return c.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Stop asks it to end (SIGTERM) and returns how it did; after patience it is killed.
+func (c *Child) Stop(patience time.Duration) error {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-c.ended:
+	case <-c.Ended:
 		_ = c.log.Close()
-		return c.err
+		return c.Err
 	case <-timer.C:
-		c.kill()
+		c.Kill()
 		return fmt.Errorf("it did not end within %s of SIGTERM", patience)
 	}
 }
 
-// dead reports whether it has ended by itself.
-func (c *child) dead() bool {
+// Dead reports whether it has ended by itself.
+func (c *Child) Dead() bool {
 	select {
-	case <-c.ended:
+	case <-c.Ended:
 		return true
 	default:
 		return false
 	}
 }
 
-// tail is the end of a log.
-func tail(path string) string {
+// Tail is the end of a log.
+func Tail(path string) string {
 	text, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
 		return err.Error()
@@ -105,8 +111,8 @@ func tail(path string) string {
 	return string(text)
 }
 
-// fetchJSON gets a JSON document.
-func fetchJSON(ctx context.Context, url string, into any) error {
+// FetchJSON gets a JSON document.
+func FetchJSON(ctx context.Context, url string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"bytes"
@@ -10,15 +10,15 @@ import (
 	"crosswalk/internal/topic"
 )
 
-// history is what one topic held, record after record in the order of the offsets of each partition.
-type history struct {
+// History is what one topic held, record after record in the order of the offsets of each partition.
+type History struct {
 	topic      string
 	mayRepeat  bool // an output: a crash may repeat a record with the same bytes (R33)
-	records    int
-	tombstones int // of these
-	repairs    int // of these: op=repair, which has to do with H15 and W3 only
+	Records    int
+	Tombstones int // of these
+	Repairs    int // of these: op=repair, which has to do with H15 and W3 only
 	latest     map[string]*latest
-	faults     []string
+	Faults     []string
 }
 
 // latest is the newest record of a key.
@@ -29,16 +29,17 @@ type latest struct {
 	partition int32
 }
 
-func newHistory(name string, mayRepeat bool) *history {
-	return &history{topic: name, mayRepeat: mayRepeat, latest: map[string]*latest{}}
+// NewHistory returns an empty history. mayRepeat says that a crash may repeat a record with the same bytes.
+func NewHistory(name string, mayRepeat bool) *History {
+	return &History{topic: name, mayRepeat: mayRepeat, latest: map[string]*latest{}}
 }
 
-// add takes the next record and notes what is wrong with it (I6, R33).
-func (h *history) add(r topic.Record) {
-	h.records++
+// Add takes the next record and notes what is wrong with it (I6, R33).
+func (h *History) Add(r topic.Record) {
+	h.Records++
 	next := &latest{value: slices.Clone(r.Value), partition: r.Partition}
 	if r.Value == nil {
-		h.tombstones++
+		h.Tombstones++
 	}
 	key := string(r.Key)
 	for _, header := range r.Headers {
@@ -52,7 +53,7 @@ func (h *history) add(r topic.Record) {
 			next.pos, err = strconv.ParseInt(text, 10, 64)
 		case "op":
 			if text == "repair" {
-				h.repairs++
+				h.Repairs++
 			}
 		}
 		if err != nil {
@@ -68,7 +69,7 @@ func (h *history) add(r topic.Record) {
 	h.latest[key] = next
 }
 
-func (h *history) compare(r topic.Record, old, next *latest) {
+func (h *History) compare(r topic.Record, old, next *latest) {
 	same := old.version == next.version
 	switch {
 	case old.partition != next.partition:
@@ -84,12 +85,12 @@ func (h *history) compare(r topic.Record, old, next *latest) {
 	}
 }
 
-func (h *history) fault(r topic.Record, format string, args ...any) {
-	h.faults = append(h.faults, fmt.Sprintf("%s %s (partition %d, offset %d): ", h.topic, r.Key, r.Partition, r.Offset)+fmt.Sprintf(format, args...))
+func (h *History) fault(r topic.Record, format string, args ...any) {
+	h.Faults = append(h.Faults, fmt.Sprintf("%s %s (partition %d, offset %d): ", h.topic, r.Key, r.Partition, r.Offset)+fmt.Sprintf(format, args...))
 }
 
-// live counts the keys whose newest record is no tombstone.
-func (h *history) live() int {
+// Live counts the keys whose newest record is no tombstone.
+func (h *History) Live() int {
 	n := 0
 	for _, l := range h.latest {
 		if l.value != nil {
@@ -98,3 +99,6 @@ func (h *history) live() int {
 	}
 	return n
 }
+
+// Keys counts the keys that there have been.
+func (h *History) Keys() int { return len(h.latest) }

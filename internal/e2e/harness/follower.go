@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"bytes"
@@ -18,43 +18,45 @@ import (
 
 // The topics of the pipeline, without the org's prefix.
 var (
-	inputs  = []string{"salesforce.account", "salesforce.contact", "salesforce.note", "erp.customer"}
-	outputs = []string{"customer.view", "match.ambiguous", "match.unmatched"}
+	Inputs  = []string{"salesforce.account", "salesforce.contact", "salesforce.note", "erp.customer"}
+	Outputs = []string{"customer.view", "match.ambiguous", "match.unmatched"}
 )
 
+// Topics beside those of the join, without the org's prefix.
 const (
-	positionTopic   = "crosswalk.position"
+	PositionTopic   = "crosswalk.position"
 	deadLetterTopic = "crosswalk.deadletter"
 )
 
-// follower reads all topics of the org from their beginning and keeps their histories.
-type follower struct {
+// Follower reads all topics of the org from their beginning and keeps their histories.
+type Follower struct {
 	kafka    *topic.Client
 	registry *registry.Client
 	org      string
 	next     topic.Position
 	walkers  map[int]*avro.Walker
 
-	histories map[string]*history // by name without the prefix
-	positions *positions
-	dead      []string // keys of the dead letter topic
+	Histories map[string]*History // by name without the prefix
+	Positions *Positions
+	Dead      []string // keys of the dead letter topic
 }
 
-func newFollower(kafka *topic.Client, reg *registry.Client, org string) *follower {
-	f := &follower{kafka: kafka, registry: reg, org: org, walkers: map[int]*avro.Walker{}, histories: map[string]*history{}, positions: newPositions()}
-	for _, name := range inputs {
-		f.histories[name] = newHistory(name, false)
+// NewFollower returns a follower that has read nothing.
+func NewFollower(kafka *topic.Client, reg *registry.Client, org string) *Follower {
+	f := &Follower{kafka: kafka, registry: reg, org: org, walkers: map[int]*avro.Walker{}, Histories: map[string]*History{}, Positions: NewPositions()}
+	for _, name := range Inputs {
+		f.Histories[name] = NewHistory(name, false)
 	}
-	for _, name := range outputs {
-		f.histories[name] = newHistory(name, true)
+	for _, name := range Outputs {
+		f.Histories[name] = NewHistory(name, true)
 	}
 	return f
 }
 
 // topics are the full names of those that exist already.
-func (f *follower) topics(ctx context.Context) ([]string, error) {
+func (f *Follower) topics(ctx context.Context) ([]string, error) {
 	var out []string
-	for _, name := range slices.Concat(inputs, outputs, []string{positionTopic, deadLetterTopic}) {
+	for _, name := range slices.Concat(Inputs, Outputs, []string{PositionTopic, deadLetterTopic}) {
 		full := f.org + "." + name
 		exists, err := f.kafka.Exists(ctx, full)
 		if err != nil {
@@ -67,8 +69,8 @@ func (f *follower) topics(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// read takes what the topics hold now beyond what was read before, and returns how many records that was.
-func (f *follower) read(ctx context.Context) (int, error) {
+// Read takes what the topics hold now beyond what was read before, and returns how many records that was.
+func (f *Follower) Read(ctx context.Context) (int, error) {
 	topics, err := f.topics(ctx)
 	if err != nil || len(topics) == 0 {
 		return 0, err
@@ -111,13 +113,13 @@ func position(p topic.Position) topic.Position {
 }
 
 // take gives a record to the history of its topic.
-func (f *follower) take(ctx context.Context, r topic.Record) error {
+func (f *Follower) take(ctx context.Context, r topic.Record) error {
 	name := r.Topic[len(f.org)+1:]
 	switch {
-	case f.histories[name] != nil:
-		f.histories[name].add(r)
+	case f.Histories[name] != nil:
+		f.Histories[name].Add(r)
 	case name == deadLetterTopic:
-		f.dead = append(f.dead, string(r.Key))
+		f.Dead = append(f.Dead, string(r.Key))
 	case r.Value != nil:
 		id, body, err := avro.Unframe(r.Value)
 		if err != nil {
@@ -131,14 +133,14 @@ func (f *follower) take(ctx context.Context, r topic.Record) error {
 		if err != nil {
 			return err
 		}
-		f.positions.add(p)
+		f.Positions.Add(p)
 	}
 	return nil
 }
 
 // each calls fn with the newest value of every live key of a topic.
-func (f *follower) each(ctx context.Context, name string, fn func(key string, w *avro.Walker, body []byte) error) error {
-	h := f.histories[name]
+func (f *Follower) each(ctx context.Context, name string, fn func(key string, w *avro.Walker, body []byte) error) error {
+	h := f.Histories[name]
 	for _, key := range slices.Sorted(maps.Keys(h.latest)) {
 		if h.latest[key].value == nil {
 			continue
@@ -165,8 +167,8 @@ func (f *follower) each(ctx context.Context, name string, fn func(key string, w 
 	return nil
 }
 
-// rows are the live values of an input topic, their fields as views show them.
-func (f *follower) rows(ctx context.Context, name string) (map[string]customer.Fields, error) {
+// Rows are the live values of an input topic, their fields as views show them.
+func (f *Follower) Rows(ctx context.Context, name string) (map[string]customer.Fields, error) {
 	out := map[string]customer.Fields{}
 	var text []byte
 	err := f.each(ctx, name, func(key string, w *avro.Walker, body []byte) (err error) {
@@ -186,17 +188,17 @@ func (f *follower) rows(ctx context.Context, name string) (map[string]customer.F
 	return out, err
 }
 
-// records are all that the inputs and outputs of the join have held.
-func (f *follower) records() int {
+// Records are all that the Inputs and Outputs of the join have held.
+func (f *Follower) Records() int {
 	n := 0
-	for _, h := range f.histories {
-		n += h.records
+	for _, h := range f.Histories {
+		n += h.Records
 	}
 	return n
 }
 
-// compare lists where what is published differs from what must be.
-func (f *follower) compare(ctx context.Context, j *judge.Judge, in naive.Inputs) ([]judge.Difference, error) {
+// Compare lists where what is published differs from what must be.
+func (f *Follower) Compare(ctx context.Context, j *judge.Judge, in naive.Inputs) ([]judge.Difference, error) {
 	var views []customer.View
 	var ambiguous []customer.Ambiguous
 	var unmatched []customer.Unmatched
@@ -212,13 +214,13 @@ func (f *follower) compare(ctx context.Context, j *judge.Judge, in naive.Inputs)
 	}
 	out := j.Compare(naive.Compute(in), views, ambiguous, unmatched)
 	for object, want := range map[string]map[string]naive.Record{"Account": in.Accounts, "Contact": in.Contacts} {
-		rows, err := f.rows(ctx, map[string]string{"Account": "salesforce.account", "Contact": "salesforce.contact"}[object])
+		rows, err := f.Rows(ctx, map[string]string{"Account": "salesforce.account", "Contact": "salesforce.contact"}[object])
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, j.CompareRows(object, want, rows)...)
 	}
-	notes, err := f.rows(ctx, "salesforce.note")
+	notes, err := f.Rows(ctx, "salesforce.note")
 	if err != nil {
 		return nil, err
 	}
