@@ -30,7 +30,7 @@ type loop struct {
 	refusals refusals
 	// unflushed says that something beside rows was sent since the last flush.
 	unflushed atomic.Bool
-	governor *governor
+	governor  *governor
 
 	inputs chan input
 	group  *errgroup.Group

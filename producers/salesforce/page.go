@@ -12,30 +12,6 @@ import (
 	"crosswalk/producers/salesforce/handover"
 )
 
-// marks finds the first page that is not wholly published: pages that are read in parallel end in any order.
-type marks struct {
-	job  *job
-	next int            // index of the page that job.Locator names
-	done map[int]string // pages after it that are published: the locator that follows each
-}
-
-// page notes, in the loop, that a page is published.
-func (m *marks) page(index int, following string) {
-	if m.done == nil {
-		m.done = map[int]string{}
-	}
-	m.done[index] = following
-	for {
-		following, ok := m.done[m.next]
-		if !ok || following == "" { // the last page has no locator behind it
-			return
-		}
-		delete(m.done, m.next)
-		m.job.Locator = following
-		m.next++
-	}
-}
-
 // pageTries is how often pages are read again without coming further.
 const pageTries = 8
 
@@ -43,8 +19,11 @@ const pageTries = 8
 // cannot repeat it: reading goes on at the first page that is not wholly published.
 func (l *loop) readPages(ctx context.Context, name string, j *job, ready sfapi.Job) error {
 	for failed := 0; ; {
-		from, marks := j.Locator, &marks{job: j}
-		err := l.cfg.Client.EachPage(ctx, ready, from, l.cfg.PageParallel, func(ctx context.Context, index int, p *sfapi.Page) error {
+		from, marks, err := l.marks(ctx, j)
+		if err != nil {
+			return err
+		}
+		err = l.cfg.Client.EachPage(ctx, ready, from, l.cfg.PageParallel, func(ctx context.Context, index int, p *sfapi.Page) error {
 			return l.readPage(ctx, name, marks, index, p)
 		})
 		var broken *sfapi.PageError
@@ -62,6 +41,12 @@ func (l *loop) readPages(ctx context.Context, name string, j *job, ready sfapi.J
 			return err
 		}
 	}
+}
+
+// marks begins to take note of a job's pages, at the locator that it returns.
+func (l *loop) marks(ctx context.Context, j *job) (from string, m *marks, err error) {
+	err = l.do(ctx, func() error { from, m = j.Locator, newMarks(j); return nil })
+	return from, m, err
 }
 
 // rowBatch is how many rows are one input of the loop.
@@ -86,7 +71,7 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 			}
 			continue
 		case errors.Is(err, io.EOF):
-			if err := l.apply(ctx, m.job, rows); err != nil {
+			if err := l.apply(ctx, m, index, rows); err != nil {
 				return err
 			}
 			return l.do(ctx, func() error {
@@ -98,7 +83,7 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 			return err
 		}
 		if rows.add(row); len(rows.list) == rowBatch {
-			if err := l.apply(ctx, m.job, rows); err != nil {
+			if err := l.apply(ctx, m, index, rows); err != nil {
 				return err
 			}
 			rows = newRows(e, rowBatch)
@@ -130,14 +115,14 @@ func (r *rows) add(row change.Row) {
 }
 
 // apply gives rows of a snapshot to the Machine. What is submitted after it comes after it.
-func (l *loop) apply(ctx context.Context, j *job, r *rows) error {
+func (l *loop) apply(ctx context.Context, m *marks, index int, r *rows) error {
 	return l.submit(ctx, func() error {
 		name := r.entity.name
-		if l.jobs[name] != j {
+		if l.jobs[name] != m.job {
 			return nil // the snapshot was given up
 		}
 		l.fit(r)
-		j.Rows += int64(len(r.list))
+		m.add(index, int64(len(r.list)))
 		l.cfg.Metrics.rows.WithLabelValues(name).Add(float64(len(r.list)))
 		return l.m.Rows(name, r.list)
 	})
@@ -160,6 +145,10 @@ func (l *loop) fit(r *rows) {
 func (l *loop) readREST(ctx context.Context, e *entity, j *job) error {
 	l.cfg.Logger.Warn("Bulk API refuses the object; it is read by REST queries", "entity", e.name)
 	decoder := sfapi.NewRowDecoder(e.schema, nil)
+	_, m, err := l.marks(ctx, j)
+	if err != nil {
+		return err
+	}
 	for page, err := range l.cfg.Client.QueryPages(ctx, e.soql(), sfapi.QueryOptions{}) {
 		if err != nil {
 			return err
@@ -175,13 +164,14 @@ func (l *loop) readREST(ctx context.Context, e *entity, j *job) error {
 			}
 			r.add(row)
 		}
-		if err := l.apply(ctx, j, r); err != nil {
+		if err := l.apply(ctx, m, 0, r); err != nil {
 			return err
 		}
 	}
 	return l.do(ctx, func() error {
 		if l.jobs[e.name] == j {
 			l.m.Sweep(e.name)
+			j.counted()
 			j.ID, j.Done, l.due = "REST", true, true
 		}
 		return nil

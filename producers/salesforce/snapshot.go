@@ -14,13 +14,14 @@ import (
 type job struct {
 	ID       string
 	Locator  string // of the first page that is not wholly published; empty for the first
-	Rows     int64  // of this snapshot published so far
+	Rows     int64  // of the pages before Locator
 	Expected int64  // rows that the job has, as Salesforce says
 	Done     bool   // every page is published: the sweep follows
 
-	running bool // a goroutine reads it or sweeps
-	scanned bool // the sweep has looked at every stored record
-	failed  int  // jobs that failed in a row
+	running bool  // a goroutine reads it or sweeps
+	scanned bool  // the sweep has looked at every stored record
+	failed  int   // jobs that failed in a row
+	ahead   int64 // rows applied of pages from Locator on: a crash has them read again
 }
 
 // follow starts what the Machine wants and nobody does yet.
@@ -172,6 +173,7 @@ func (l *loop) endPages(ctx context.Context, name string, j *job) error {
 	return l.do(ctx, func() error {
 		if l.jobs[name] == j {
 			l.m.Sweep(name)
+			j.counted()
 			j.Done, l.due = true, true
 		}
 		return nil

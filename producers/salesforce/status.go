@@ -79,7 +79,7 @@ func (l *loop) observe() {
 	for name, s := range wanted {
 		st := SnapshotStatus{Phase: s.Phase}
 		if j := l.jobs[name]; j != nil {
-			st.Rows, st.Expected = j.Rows, j.Expected
+			st.Rows, st.Expected = j.applied(), j.Expected
 		}
 		snapshots[name] = st
 		l.cfg.Metrics.snapshotRows.WithLabelValues(name).Set(float64(st.Rows))
