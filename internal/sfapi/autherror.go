@@ -37,7 +37,7 @@ func (e *AuthError) Error() string {
 // Hint says what the refusal means and where to click.
 func (e *AuthError) Hint() string {
 	if e.Next() == NextRetry {
-		return "Salesforce could not answer just now; it is asked again"
+		return "Salesforce could not answer just now (status.salesforce.com); this passes by itself"
 	}
 	for _, r := range refusals {
 		if r.code == e.Code && strings.Contains(strings.ToLower(e.Description), r.text) {

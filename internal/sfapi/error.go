@@ -30,7 +30,8 @@ func (e *Error) Error() string {
 	if said == "" {
 		said = "no explanation"
 	}
-	return fmt.Sprintf("%s: %s answered %d %s (%s): %s", e.Op, e.Host, e.Status, http.StatusText(e.Status), said, e.Hint())
+	status := strings.TrimSpace(fmt.Sprint(e.Status, " ", http.StatusText(e.Status))) // 420 has no name
+	return fmt.Sprintf("%s: %s answered %s (%s): %s", e.Op, e.Host, status, said, e.Hint())
 }
 
 // Hint says what the answer means and what a person can do about it.
@@ -50,11 +51,11 @@ func (e *Error) diagnosis() diagnosis {
 	}
 	switch {
 	case e.Status >= 500 || e.Status == http.StatusTooManyRequests:
-		return diagnosis{next: NextRetry, hint: "Salesforce could not answer just now; it is asked again"}
+		return diagnosis{next: NextRetry, hint: "Salesforce could not answer just now (status.salesforce.com); this passes by itself"}
 	case e.Status >= 300 && e.Status < 400:
 		return diagnosis{next: NextStop, hint: "the host sends elsewhere, so it is not where the org's data is: correct instance_url or login_url (Setup > My Domain shows the name)"}
 	case e.Code == "":
 		return diagnosis{next: NextStop, hint: "the answer is not Salesforce's: check the address and any proxy on the way"}
 	}
-	return diagnosis{next: NextStop, hint: "the request is not accepted as it is; the text above is Salesforce's"}
+	return diagnosis{next: NextStop, hint: "Salesforce does not take the request as it is; the text above is its own, and if it names nothing to mend, report this line"}
 }

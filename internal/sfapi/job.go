@@ -64,8 +64,17 @@ type JobError struct {
 
 // Error is one sentence with what to do.
 func (e *JobError) Error() string {
+	job := "bulk job " + e.Job.ID
+	if e.Job.Object != "" {
+		job += " of " + e.Job.Object
+	}
 	what := "is " + string(e.Job.State)
+	var answered *Error
 	switch {
+	case errors.As(e.Cause, &answered) && answered.Status == http.StatusConflict:
+		what = fmt.Sprintf("was created with another API version (%s answered %d)", answered.Host, answered.Status)
+	case answered != nil:
+		what = fmt.Sprintf("is gone (%s answered %d)", answered.Host, answered.Status)
 	case e.Cause != nil:
 		what = "is gone"
 	case e.Job.State == JobFailed && e.Job.ErrorMessage == "":
@@ -73,7 +82,7 @@ func (e *JobError) Error() string {
 	case e.Job.State == JobFailed:
 		what = "failed: " + strings.Join(strings.Fields(e.Job.ErrorMessage), " ")
 	}
-	return fmt.Sprintf("bulk job %s of %s %s: %s", e.Job.ID, e.Job.Object, what, e.Hint())
+	return job + " " + what + ": " + e.Hint()
 }
 
 // Unwrap returns the answer that showed it.
@@ -84,7 +93,11 @@ func (e *JobError) Gone() bool { return e.Cause != nil }
 
 // Hint says what a person can do.
 func (e *JobError) Hint() string {
-	if e.Gone() || e.Job.State != JobFailed {
+	var answered *Error
+	switch {
+	case errors.As(e.Cause, &answered) && answered.Status == http.StatusConflict:
+		return answered.Hint()
+	case e.Gone() || e.Job.State != JobFailed:
 		return hintJob
 	}
 	return e.diagnosis().hint

@@ -93,7 +93,7 @@ func (c *Client) queryPath(soql string, o QueryOptions) string {
 }
 
 func (c *Client) queryPage(ctx context.Context, path string, o QueryOptions) (*QueryPage, error) {
-	q := call{kind: "query", op: "query", path: path}
+	q := call{kind: "query", op: "read the next page of a query", path: path}
 	if u, err := url.Parse(path); err == nil && u.Query().Has("q") {
 		q.op = "query " + objectOf(u.Query().Get("q"))
 	}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -16,7 +17,8 @@ type Fault struct {
 	Name  string   `json:"name"`  // shown in the log of requests
 	Delay Duration `json:"delay"` // wait before anything else
 	Drop  bool     `json:"drop"`  // close the connection without an answer
-	// Status answers with this status, Body and ContentType. Without a Body it is the error body of Code and Message.
+	// Status answers with this status, Body and ContentType. Without a Body it is the error of Code and Message in the form
+	// of the endpoint that was asked: an array for data (facts 2.2), an object for tokens, text or a redirect for approvals.
 	Status      int               `json:"status"`
 	Code        string            `json:"code"`
 	Message     string            `json:"message"`
@@ -269,8 +271,7 @@ func (f *faults) apply(s *Simulator, w http.ResponseWriter, r *http.Request) (_ 
 	}
 	switch {
 	case fault.Status != 0 && fault.Body == "" && fault.Code != "":
-		c := &call{s: s, w: w, r: r}
-		c.fail(fault.Status, fault.Code, fault.Message)
+		(&call{s: s, w: w, r: r}).refuseAs(fault)
 		return w, true
 	case fault.Status != 0:
 		w.Header().Set("Content-Type", fault.ContentType)
@@ -281,4 +282,22 @@ func (f *faults) apply(s *Simulator, w http.ResponseWriter, r *http.Request) (_ 
 		return &cutWriter{ResponseWriter: w, left: fault.Truncate}, false
 	}
 	return w, false
+}
+
+// refuseAs answers with a fault's Code and Message as the endpoint that was asked writes its errors.
+func (c *call) refuseAs(f *Fault) {
+	switch c.r.URL.Path {
+	case "/services/oauth2/token":
+		c.w.Header().Set("Cache-Control", "no-store")
+		c.json(f.Status, &oauthError{f.Code, f.Message})
+	case "/services/oauth2/authorize":
+		if f.Status == http.StatusFound {
+			q := c.r.URL.Query()
+			c.redirect(authorization{redirect: q.Get("redirect_uri"), state: q.Get("state")}, url.Values{"error": {f.Code}, "error_description": {f.Message}})
+			return
+		}
+		c.oauthText(f.Code, f.Message)
+	default:
+		c.fail(f.Status, f.Code, f.Message)
+	}
 }
