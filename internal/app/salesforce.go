@@ -11,7 +11,8 @@ import (
 	"crosswalk/internal/sfapi"
 )
 
-// client makes the HTTP client of an org from its configuration.
+// client makes the HTTP client of an org from its configuration. It outlasts an outage of Salesforce's: the task that uses it
+// has nothing better to do than to ask again.
 func (a *App) client(org *config.Org) (*sfapi.Client, *sfapi.TokenSource, error) {
 	auth, err := a.auth(org)
 	if err != nil {
@@ -21,7 +22,7 @@ func (a *App) client(org *config.Org) (*sfapi.Client, *sfapi.TokenSource, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := a.api(org, tokens, retry.Backoff{})
+	client, err := a.api(org, tokens, retry.Backoff{Attempts: sfapi.Outlast})
 	return client, tokens, err
 }
 

@@ -109,6 +109,7 @@ const (
 // LostError is why a session, or an attempt at one, ended. Run goes on after it; Config.Retrying is told.
 type LostError struct {
 	Cause Cause
+	Said  string // what the server said, code included; empty when it was not an answer that ended it
 	Err   error
 }
 

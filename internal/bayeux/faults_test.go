@@ -128,7 +128,7 @@ func (h *history) before(w http.ResponseWriter, a ask) bool {
 	case "401":
 		page(401, "text/html", "<html>")(w, a)
 	case "busy":
-		m := a.bad("401::Authentication invalid", none)
+		m := a.bad("401::Authentication invalid", object{"reconnect": "none"})
 		m["ext"] = failure(tooBusy)
 		h.send(w, []any{m})
 	case "cookies":

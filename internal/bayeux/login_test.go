@@ -68,8 +68,8 @@ func TestFreshTokensThatAreRefusedEndRun(t *testing.T) {
 		r := f.start(t, client, accounts)
 		err := <-r.done
 		r.done <- err
-		r.endsWith(&bayeux.AuthError{}, "5 access tokens were refused one after the other (/meta/handshake: the server says "+
-			`"403::Handshake denied (401::Authentication invalid)"): check that the user may use the API`)
+		r.endsWith(&bayeux.AuthError{}, "log in to http://org.example/cometd/66.0: 5 access tokens were refused one after the other "+
+			"(403::Handshake denied (401::Authentication invalid)): check that the user may use the API")
 		if asked != 5 || strings.Contains(err.Error(), "wrong-") {
 			t.Errorf("asked for %d tokens, want 5; the sentence must not hold one: %v", asked, err)
 		}

@@ -5,23 +5,32 @@ import (
 	"strings"
 )
 
-// lostRules are the refusals after which the client goes on by itself (facts 4.5). They are matched by prefix,
-// since the texts behind it vary between releases.
+// lostRules are the refusals after which the client goes on by itself (facts 4.5), with what that means for a person. They are
+// matched by prefix, since the texts behind it vary between releases.
 var lostRules = []struct {
 	prefix string
 	cause  Cause
+	hint   string
 }{
-	{"503:", CauseBusy},
-	{"403::Organization concurrent user limit exceeded", CauseBusy},
-	{"403::Organization total events daily limit exceeded", CauseBusy},
-	{"403::Subscription limit exceeded for this topic", CauseBusy},
-	{"403::To protect all customers", CauseBusy},
-	{"401:", CauseToken},
-	{"402:", CauseForgotten},
-	{"403::Client has not completed handshake", CauseForgotten},
-	{"400::Authenticated user id does not match", CauseCookies},
-	{"400::Client ", CauseCookies}, // … has established a session, but no … cookie present
+	{"503:", CauseBusy, "Salesforce is overloaded (status.salesforce.com); " + triedAgain},
+	{"403::Organization concurrent user limit exceeded", CauseBusy, "the org has as many streaming clients as it may; stop one that is not needed; " + triedAgain},
+	{
+		"403::Organization total events daily limit exceeded", CauseBusy,
+		"the org's events of the last 24 hours are used up (crosswalk doctor shows the limit); events wait in Salesforce for 72 hours, and " + triedAgain,
+	},
+	{"403::Subscription limit exceeded for this topic", CauseBusy, "the channel has as many subscribers as it may; stop one that is not needed; " + triedAgain},
+	{"403::To protect all customers", CauseBusy, "too many clients are connected to this server of Salesforce's; " + triedAgain},
+	{"401:", CauseToken, "the access token is not accepted; a new one is obtained"},
+	{"402:", CauseForgotten, forgotten},
+	{"403::Client has not completed handshake", CauseForgotten, forgotten},
+	{"400::Authenticated user id does not match", CauseCookies, "the cookies are another session's; a new session begins without them"},
+	{"400::Client ", CauseCookies, "the cookies are another session's; a new session begins without them"}, // … has established a session, but no … cookie present
 }
+
+const (
+	triedAgain = "it is tried again in some minutes, from the stored position"
+	forgotten  = "the server has forgotten the session, as it does now and then; a new one goes on from the stored position"
+)
 
 // channelHints say what a person does about a refused subscription, by the prefix of the refusal.
 var channelHints = []struct{ prefix, hint string }{
@@ -45,11 +54,11 @@ func (s *session) refusal(asked request, answer metaReply) error {
 	// failureReason comes first: "Server is too busy" stands there beside a 401 in error and must not cost a token.
 	for _, said := range []string{answer.reason, answer.err} {
 		if strings.HasSuffix(said, ":Unknown client") { // with 403 from Salesforce, 402 from CometD, 401 from faye
-			return lost(CauseForgotten, "%s: the server says %q", asked.Channel, text)
+			return s.lostBy(CauseForgotten, asked, text, forgotten)
 		}
 		for _, rule := range lostRules {
 			if hasPrefix(said, rule.prefix) {
-				return lost(rule.cause, "%s: the server says %q", asked.Channel, text)
+				return s.lostBy(rule.cause, asked, text, rule.hint)
 			}
 		}
 	}
@@ -62,14 +71,29 @@ func (s *session) refusal(asked request, answer metaReply) error {
 	case asked.Channel == metaHandshake:
 		return &HandshakeError{URL: s.config.URL, Text: text}
 	}
-	cause := CauseRefused
 	switch answer.advice.reconnect {
 	case "handshake":
-		cause = CauseForgotten
+		return s.lostBy(CauseForgotten, asked, text, forgotten)
 	case "none":
-		cause = CauseBusy
+		return s.lostBy(CauseBusy, asked, text, triedAgain)
 	}
-	return lost(cause, "%s: the server says %q", asked.Channel, text)
+	return s.lostBy(CauseRefused, asked, text, "a new session goes on from the stored position")
+}
+
+// lostBy is a session that ended by a refusal: what was asked for and where, what the server said, and what follows.
+func (s *session) lostBy(cause Cause, asked request, text, hint string) *LostError {
+	what := "call " + asked.Channel
+	switch asked.Channel {
+	case metaHandshake:
+		what = "open a streaming session"
+	case metaConnect:
+		what = "wait for events"
+	case metaSubscribe:
+		what = "subscribe to " + asked.Subscription
+	}
+	end := lost(cause, "%s at %s: the server says %q: %s", what, s.config.URL, text, hint)
+	end.Said = text
+	return end
 }
 
 func (s *session) refusedChannel(asked request, answer metaReply) error {

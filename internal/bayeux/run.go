@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -135,7 +136,7 @@ func (r *run) plan(err error) (wait time.Duration, final error) {
 			r.refused++
 		}
 		if r.refused == tokensTried {
-			return 0, &AuthError{URL: r.config.URL, Text: lost.Error()}
+			return 0, &AuthError{URL: r.config.URL, Text: cmp.Or(lost.Said, lost.Error())}
 		}
 		wait = r.soon(end)
 	case CauseBusy:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"crosswalk/internal/bayeux"
+	"crosswalk/internal/retry"
 	"crosswalk/internal/simulator/cdc"
 	"crosswalk/internal/simulator/cometd"
 )
@@ -48,14 +49,20 @@ func newSimulated(t *testing.T, options cometd.Options) *simulated {
 	return s
 }
 
-func (s *simulated) client(t *testing.T) *bayeux.Client {
+func (s *simulated) client(t *testing.T, change ...func(*bayeux.Config)) *bayeux.Client {
 	t.Helper()
 	transport := &http.Transport{DialContext: s.listener.dial}
 	t.Cleanup(transport.CloseIdleConnections)
-	client, err := bayeux.New(bayeux.Config{
+	config := bayeux.Config{
 		URL: "http://org.example/cometd/66.0", HTTP: &http.Client{Transport: transport},
-		Token: func(context.Context, string) (string, error) { return fmt.Sprint(s.token.Load()), nil },
-	})
+		Token:   func(context.Context, string) (string, error) { return fmt.Sprint(s.token.Load()), nil },
+		Backoff: retry.Backoff{Rand: func() float64 { return 1 }},
+		Busy:    retry.Backoff{Rand: func() float64 { return 1 }},
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	client, err := bayeux.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

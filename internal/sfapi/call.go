@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -84,11 +85,18 @@ func (c *Client) repeat(ctx context.Context, q call, attempt func(context.Contex
 	policy := c.cfg.Retry
 	policy.Notify = func(err error, n int, wait time.Duration) {
 		c.m.retries.WithLabelValues(q.kind).Inc()
-		c.log.Debug("salesforce call failed, repeating", "op", q.op, "attempt", n, "wait", wait, "error", err)
+		level := slog.LevelDebug
+		if policy.Attempts == Outlast && n >= defaultAttempts {
+			level = slog.LevelWarn
+		}
+		c.log.Log(ctx, level, "salesforce call failed, repeating", "op", q.op, "attempt", n, "wait", wait, "error", err)
 	}
 	var last error
 	err := retry.Do(ctx, policy, func(ctx context.Context) error {
 		last = attempt(ctx)
+		if policy.Attempts == Outlast && NextOf(last) == NextRetry { // the token source has a bound of its own
+			return unsettled(last)
+		}
 		return marked(last)
 	})
 	if retry.IsFinal(err) {
@@ -108,6 +116,15 @@ func marked(err error) error {
 		return retry.After(err, answered.RetryAfter)
 	case errors.As(err, &done):
 		return retry.Final(err)
+	}
+	return err
+}
+
+// unsettled is what passes some time, with the wait that was asked for.
+func unsettled(err error) error {
+	var answered *Error
+	if errors.As(err, &answered) && answered.RetryAfter > 0 {
+		return retry.After(err, answered.RetryAfter)
 	}
 	return err
 }

@@ -45,11 +45,15 @@ type Config struct {
 	PageRows     int           // maxRecords of a Bulk result page; 0 lets Salesforce decide
 	AllowAnyHost bool          // accept plain http and hosts that are not Salesforce's: a simulator on loopback
 	IdleTimeout  time.Duration // a reply that brings no byte for so long is given up; default 2 minutes
-	Retry        retry.Backoff // how transient failures are repeated; Attempts 0 means 5 here
+	Retry        retry.Backoff // how transient failures are repeated; Attempts 0 means 5 here, Outlast until they pass
 	HTTP         *http.Client  // default: NewHTTPClient()
-	Logger       *slog.Logger  // default: silent
+	Logger       *slog.Logger  // default: silent; a call that Outlast repeats is a warning from its fifth failure on
 	Metrics      *Metrics      // default: not registered anywhere
 }
+
+// Outlast is a number of attempts (Config.Retry.Attempts): a call is repeated until it succeeds, is refused for good, or its context ends: for a
+// program that must still be there after an hour of maintenance.
+const Outlast = -1
 
 // Client calls one org. Safe for concurrent use.
 type Client struct {

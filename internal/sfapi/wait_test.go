@@ -1,13 +1,16 @@
 package sfapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +100,32 @@ func TestRetryAfterIsWaitedForAndBounded(t *testing.T) {
 				t.Errorf("waited %v for Retry-After %s, want %v", waited, header, want)
 			}
 		})
+	}
+}
+
+// An hour of maintenance: a client that outlasts it has its answer afterwards, and an operator has read of it meanwhile.
+func TestOutageIsOutlasted(t *testing.T) {
+	t.Parallel()
+	var begun time.Time
+	var log bytes.Buffer
+	inBubble(t, func(w http.ResponseWriter, _ *http.Request) {
+		if time.Since(begun) < time.Hour {
+			w.WriteHeader(503)
+			return
+		}
+		_, _ = io.WriteString(w, `{}`)
+	}, Config{Retry: retry.Backoff{Attempts: Outlast}, Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(c *Client) {
+		begun = time.Now()
+		if _, err := c.Limits(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took < time.Hour || took > time.Hour+time.Minute {
+			t.Errorf("took %v, want an hour and one wait", took)
+		}
+	})
+	has(t, log.String(), "level=WARN", "attempt=5", "read limits", "in maintenance (status.salesforce.com)")
+	if strings.Contains(log.String(), "attempt=4 ") {
+		t.Error("a failover is no warning")
 	}
 }
 
