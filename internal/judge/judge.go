@@ -20,7 +20,8 @@ import (
 	"crosswalk/internal/sfapi"
 )
 
-// Judge knows where the org's records can be asked for, and the other inputs of the join. Types come from the org's describe.
+// Judge knows where the org's records can be asked for, and the other inputs of the join. Types come from the org's
+// describe; without an org only Compare is of use.
 type Judge struct {
 	Control   string                  // the simulator's control URL
 	Link      customer.Link           //
@@ -228,6 +229,9 @@ func (j *Judge) withoutReadOnly(v customer.View) customer.View {
 
 func (j *Judge) strip(f customer.Fields, object string) customer.Fields {
 	f = maps.Clone(f)
+	if j.schemas[object] == nil { // a Judge without an org
+		return f
+	}
 	for _, field := range j.schemas[object].Fields {
 		if field.ReadOnly {
 			delete(f, field.Name)

@@ -199,20 +199,10 @@ func (f *Follower) Records() int {
 
 // Compare lists where what is published differs from what must be.
 func (f *Follower) Compare(ctx context.Context, j *judge.Judge, in naive.Inputs) ([]judge.Difference, error) {
-	var views []customer.View
-	var ambiguous []customer.Ambiguous
-	var unmatched []customer.Unmatched
-	err := f.each(ctx, "customer.view", func(_ string, w *avro.Walker, body []byte) error { return grow(&views)(w.View(body)) })
-	if err == nil {
-		err = f.each(ctx, "match.ambiguous", func(_ string, w *avro.Walker, body []byte) error { return grow(&ambiguous)(w.Ambiguous(body)) })
-	}
-	if err == nil {
-		err = f.each(ctx, "match.unmatched", func(_ string, w *avro.Walker, body []byte) error { return grow(&unmatched)(w.Unmatched(body)) })
-	}
+	out, err := f.CompareJoin(ctx, j, in)
 	if err != nil {
 		return nil, err
 	}
-	out := j.Compare(naive.Compute(in), views, ambiguous, unmatched)
 	for object, want := range map[string]map[string]naive.Record{"Account": in.Accounts, "Contact": in.Contacts} {
 		rows, err := f.Rows(ctx, map[string]string{"Account": "salesforce.account", "Contact": "salesforce.contact"}[object])
 		if err != nil {
@@ -227,44 +217,25 @@ func (f *Follower) Compare(ctx context.Context, j *judge.Judge, in naive.Inputs)
 	return append(out, compareNotes(in.Notes, notes)...), nil
 }
 
+// CompareJoin lists where the outputs of the join differ from what the inputs lead to.
+func (f *Follower) CompareJoin(ctx context.Context, j *judge.Judge, in naive.Inputs) ([]judge.Difference, error) {
+	var views []customer.View
+	var ambiguous []customer.Ambiguous
+	var unmatched []customer.Unmatched
+	err := f.each(ctx, "customer.view", func(_ string, w *avro.Walker, body []byte) error { return grow(&views)(w.View(body)) })
+	if err == nil {
+		err = f.each(ctx, "match.ambiguous", func(_ string, w *avro.Walker, body []byte) error { return grow(&ambiguous)(w.Ambiguous(body)) })
+	}
+	if err == nil {
+		err = f.each(ctx, "match.unmatched", func(_ string, w *avro.Walker, body []byte) error { return grow(&unmatched)(w.Unmatched(body)) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return j.Compare(naive.Compute(in), views, ambiguous, unmatched), nil
+}
+
 // grow appends a decoded value, or passes the error on.
 func grow[T any](list *[]T) func(T, error) error {
 	return func(v T, err error) error { *list = append(*list, v); return err }
-}
-
-// compareNotes holds the notes to the org's, by the members that both have.
-func compareNotes(want map[string]naive.Record, published map[string]customer.Fields) []judge.Difference {
-	var out []judge.Difference
-	keys := slices.Collect(maps.Keys(want))
-	for key := range published {
-		if _, ok := want[key]; !ok {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		w, p := "", ""
-		if r, ok := want[key]; ok {
-			w = note(r.Fields, r.Links)
-		}
-		if fields, ok := published[key]; ok {
-			p = note(fields, fields["links"])
-		}
-		if w != p {
-			out = append(out, judge.Difference{Topic: "salesforce.note", Key: key, Published: p, Want: w})
-		}
-	}
-	return out
-}
-
-func note(fields customer.Fields, links any) string {
-	shown := map[string]any{"links": links}
-	for _, name := range []string{"kind", "title", "text", "owner", "created_at", "modified_at"} {
-		shown[name] = fields[name]
-	}
-	out, err := json.Marshal(shown)
-	if err != nil {
-		return err.Error()
-	}
-	return string(out)
 }

@@ -17,6 +17,7 @@ type History struct {
 	Records    int
 	Tombstones int // of these
 	Repairs    int // of these: op=repair, which has to do with H15 and W3 only
+	Repeats    int // of these: the same version again with the same bytes, after a crash
 	latest     map[string]*latest
 	Faults     []string
 }
@@ -78,6 +79,8 @@ func (h *History) compare(r topic.Record, old, next *latest) {
 		h.fault(r, "version %v after %v", next.version, old.version)
 	case same && !h.mayRepeat:
 		h.fault(r, "version %v twice", next.version)
+	case same && bytes.Equal(old.value, next.value) && old.pos == next.pos:
+		h.Repeats++
 	case same && !bytes.Equal(old.value, next.value):
 		h.fault(r, "version %v twice, with other bytes", next.version)
 	case old.version.Epoch == next.version.Epoch && next.pos < old.pos:

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"crosswalk/internal/e2e/harness"
@@ -14,17 +12,7 @@ import (
 
 // checkEnd reports the comparison of what is published with the truth, topic by topic.
 func (t *trial) checkEnd(different []judge.Difference) {
-	faults := map[string][]string{}
-	for _, d := range different {
-		what := "differs"
-		switch {
-		case d.Published == "":
-			what = "is missing"
-		case d.Want == "":
-			what = "is left over"
-		}
-		faults[d.Topic] = append(faults[d.Topic], d.Key+" "+what)
-	}
+	faults := harness.ByTopic(different)
 	for _, name := range harness.Inputs[:3] {
 		h := t.follower.Histories[name]
 		t.report.None(faults[name], fmt.Sprintf("%s equals the org: %d records live, %d deleted, none lost, none left over", name, h.Live(), h.Keys()-h.Live()))
@@ -89,7 +77,7 @@ func (t *trial) checkQuiet(ctx context.Context) error {
 }
 
 func (t *trial) quiet(ctx context.Context, how string) error {
-	before := t.counts()
+	before := t.follower.Counts()
 	if err := t.pipeline.start(ctx); err != nil {
 		return err
 	}
@@ -98,7 +86,7 @@ func (t *trial) quiet(ctx context.Context, how string) error {
 		return err
 	}
 	took := time.Since(began)
-	account, err := t.matched(ctx)
+	account, err := t.follower.Matched(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,61 +96,17 @@ func (t *trial) quiet(ctx context.Context, how string) error {
 		if err := t.control.Do(ctx, http.MethodPatch, "/records/Account/"+account, fields, nil); err != nil {
 			return err
 		}
-		if err := t.awaitViews(ctx, before["customer.view"]+1+i); err != nil {
+		if err := t.follower.AwaitViews(ctx, before["customer.view"]+1+i); err != nil {
 			return err
 		}
 	}
 	var more []string
 	expected := map[string]int{"salesforce.account": 2, "customer.view": 2}
-	for name, n := range t.counts() {
+	for name, n := range t.follower.Counts() {
 		if n != before[name]+expected[name] {
 			more = append(more, fmt.Sprintf("%s has %d new records, not %d", name, n-before[name], expected[name]))
 		}
 	}
 	t.report.None(more, fmt.Sprintf("a restart after %s publishes nothing (live after %.1f s; 2 changes made since gave 2 rows and 2 views)", how, took.Seconds()))
 	return nil
-}
-
-// counts are the records that each topic has held.
-func (t *trial) counts() map[string]int {
-	out := map[string]int{}
-	for name, h := range t.follower.Histories {
-		out[name] = h.Records
-	}
-	return out
-}
-
-// awaitViews reads until customer.view has held so many records.
-func (t *trial) awaitViews(ctx context.Context, records int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, fmt.Errorf("a change was not in its view after 30 s"))
-	defer cancel()
-	for t.follower.Histories["customer.view"].Records < records {
-		if _, err := t.follower.Read(ctx); err != nil {
-			return fmt.Errorf("wait for a view: %w", err)
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
-// matched is an account of which there is a view.
-func (t *trial) matched(ctx context.Context) (string, error) {
-	rows, err := t.follower.Rows(ctx, "customer.view")
-	if err != nil {
-		return "", err
-	}
-	for _, key := range slices.Sorted(maps.Keys(rows)) {
-		view := rows[key]
-		if accounts, ok := view["accounts"].([]any); ok && len(accounts) > 0 {
-			if account, ok := accounts[0].(map[string]any); ok {
-				id, _ := account["id"].(string)
-				return id, nil
-			}
-		}
-	}
-	return "", fmt.Errorf("find a matched account: there are no views")
 }

@@ -212,7 +212,7 @@ func (t *trial) settle(ctx context.Context) error {
 	}
 	moved, records := time.Now(), -1
 	var different []judge.Difference
-	last := map[string]int{} // what differed when last something did
+	last := map[string][]string{} // what differed when last something did
 	for {
 		if _, err := t.follower.Read(ctx); err != nil {
 			return err
@@ -223,13 +223,13 @@ func (t *trial) settle(ctx context.Context) error {
 				return err
 			}
 			if len(different) > 0 {
-				last = byTopic(different)
+				last = harness.ByTopic(different)
 			}
 		}
 		if len(different) == 0 || time.Since(moved) > patience {
 			t.report.Say("settled %.1f s after the last start, live after %.1f s; what came last: %v", time.Since(began).Seconds(), live.Seconds(), last)
 			t.checkEnd(different)
-			return t.keep(different)
+			return harness.Keep(t.dir, t.org, different)
 		}
 		if t.pipeline.process.Dead() {
 			return fmt.Errorf("the pipeline ended by itself; its log ends with: %s", harness.Tail(t.pipeline.log()))
@@ -237,30 +237,7 @@ func (t *trial) settle(ctx context.Context) error {
 		select {
 		case <-time.After(300 * time.Millisecond):
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), t.keep(different))
+			return errors.Join(context.Cause(ctx), harness.Keep(t.dir, t.org, different))
 		}
 	}
-}
-
-func byTopic(different []judge.Difference) map[string]int {
-	n := map[string]int{}
-	for _, d := range different {
-		n[d.Topic]++
-	}
-	return n
-}
-
-// keep writes the differences to a file beside the logs.
-func (t *trial) keep(different []judge.Difference) error {
-	if len(different) == 0 {
-		return nil
-	}
-	var text strings.Builder
-	for _, d := range different {
-		fmt.Fprintf(&text, "%s %s\n  published %s\n  must be   %s\n", d.Topic, d.Key, d.Published, d.Want)
-	}
-	if err := os.WriteFile(filepath.Join(t.dir, "different.txt"), []byte(text.String()), 0o600); err != nil {
-		return fmt.Errorf("keep differences: %w", err)
-	}
-	return nil
 }

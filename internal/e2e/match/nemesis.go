@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"time"
+)
+
+// alive is the longest time from when every org's matcher runs until the next fault.
+const alive = 1500 * time.Millisecond
+
+// disturb carries out all faults, one after the other in a random order, while the events flow.
+func (t *trial) disturb(ctx context.Context) error {
+	faults := slices.Concat(
+		slices.Repeat([]func(context.Context) error{t.killOne}, t.kills),
+		slices.Repeat([]func(context.Context) error{t.pauseOne}, t.pauses),
+		slices.Repeat([]func(context.Context) error{t.killTheBroker}, t.brokerKills),
+	)
+	t.rng.Shuffle(len(faults), func(i, k int) { faults[i], faults[k] = faults[k], faults[i] })
+	for i, fault := range faults {
+		if err := t.awaitOwners(ctx, owned); err != nil {
+			return err
+		}
+		if err := t.wait(ctx, t.random(alive)); err != nil {
+			return err
+		}
+		t.generator.target.Store(int64(t.events * (i + 1) / len(faults)))
+		if err := fault(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *trial) random(most time.Duration) time.Duration {
+	return time.Duration(t.rng.Int64N(int64(most)))
+}
+
+// wait lets the trial be for a while, unless a process or the generator ends by itself.
+func (t *trial) wait(ctx context.Context, d time.Duration) error {
+	until := time.Now().Add(d)
+	return t.await(ctx, func(owners) bool { return !time.Now().Before(until) })
+}
+
+// killOne kills a process that has a task, and starts it again: every fifth time without its state, and every eighth time all
+// processes are killed at once.
+func (t *trial) killOne(ctx context.Context) error {
+	victims := []*process{t.anOwner()}
+	t.count.kills++
+	if t.count.kills%8 == 0 {
+		victims = t.processes
+		t.count.together++
+	}
+	killed := time.Now()
+	for _, p := range victims {
+		if err := p.note("killed (kill %d)", t.count.kills); err != nil {
+			return err
+		}
+		p.kill()
+		if t.count.kills%5 == 0 {
+			t.count.stateless++
+			if err := p.loseState(); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range victims {
+		if err := p.start(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.awaitOwners(ctx, owned); err != nil {
+		return err
+	}
+	t.count.taken = append(t.count.taken, time.Since(killed))
+	return nil
+}
+
+// pauseOne stops a process that has a task until the others have all of them, and a random time longer (F07).
+func (t *trial) pauseOne(ctx context.Context) error {
+	p := t.anOwner()
+	before := p.lost()
+	if err := p.pause(); err != nil {
+		return fmt.Errorf("stop a process: %w", err)
+	}
+	stopped := time.Now()
+	if err := t.awaitOwners(ctx, owned); err != nil {
+		return err
+	}
+	t.count.taken = append(t.count.taken, time.Since(stopped))
+	if err := t.wait(ctx, t.random(2*t.Session)); err != nil {
+		return err
+	}
+	t.count.pauses++
+	if err := p.note("stopped for %d ms (pause %d), and goes on", time.Since(stopped).Milliseconds(), t.count.pauses); err != nil {
+		return err
+	}
+	if err := p.proceed(); err != nil {
+		return fmt.Errorf("let a process go on: %w", err)
+	}
+	woke := time.Now()
+	err := t.await(ctx, func(owners) bool { return p.lost() > before })
+	t.count.noticed = max(t.count.noticed, time.Since(woke))
+	return err
+}
+
+// killTheBroker kills the broker and starts it again (F09).
+func (t *trial) killTheBroker(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "bash", "-c", t.killBroker).CombinedOutput() //nolint:gosec // whoever runs the trial gives it
+	if err != nil {
+		return fmt.Errorf("kill the broker: %w: %s", err, out)
+	}
+	t.count.brokers++
+	return nil
+}
+
+// anOwner is a process that had a task when it was last asked.
+func (t *trial) anOwner() *process {
+	var have []*process
+	for _, p := range t.processes {
+		if slices.ContainsFunc(t.orgs, func(o *org) bool { return t.owners[o.name] == p }) {
+			have = append(have, p)
+		}
+	}
+	if len(have) == 0 {
+		have = t.processes
+	}
+	return have[t.rng.IntN(len(have))]
+}
+
+// owners says by org which process runs its matcher.
+type owners map[string]*process
+
+func owned(phase string) bool { return phase != "" && phase != "stopped" }
+func live(phase string) bool  { return phase == "live" }
+
+// awaitOwners waits until each org's matcher is as wanted in some process that is not paused.
+func (t *trial) awaitOwners(ctx context.Context, wanted func(phase string) bool) error {
+	return t.awaitPhases(ctx, wanted, func(o owners) bool { return len(o) == len(t.orgs) })
+}
+
+func (t *trial) await(ctx context.Context, done func(owners) bool) error {
+	return t.awaitPhases(ctx, owned, done)
+}
+
+func (t *trial) awaitPhases(ctx context.Context, wanted func(phase string) bool, done func(owners) bool) error {
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now := owners{}
+		for _, p := range t.processes {
+			if p.child == nil || p.paused {
+				continue
+			}
+			phases, err := p.phases(ctx)
+			if err != nil {
+				return err
+			}
+			for org, phase := range phases {
+				if wanted(phase) {
+					now[org] = p
+				}
+			}
+		}
+		for org, p := range now {
+			if t.owners[org] != p {
+				t.count.moves++
+				t.owners[org] = p
+			}
+		}
+		if done(now) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case err := <-t.generated:
+			if err != nil {
+				return err
+			}
+			t.generated = nil // all events are written
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the processes: %w", context.Cause(ctx))
+		}
+	}
+}
