@@ -16,7 +16,7 @@ import (
 const module = "crosswalk/"
 
 // leaves import nothing of ours.
-var leaves = []string{"internal/change", "internal/customer", "internal/retry", "internal/secret", "schemas"}
+var leaves = []string{"internal/change", "internal/customer", "internal/quota", "internal/retry", "internal/secret", "schemas"}
 
 // clients each wrap one outside thing and import leaves and what is named beside them.
 var clients = map[string][]string{

@@ -33,8 +33,12 @@ type call struct {
 	body      any    // JSON, when not nil
 	accept    string // default application/json
 	header    http.Header
-	anonymous bool // no token: only /services/data
+	anonymous bool    // no token: only /services/data
+	uses      []Quota // beside the API call itself
 }
+
+// quotas are all that the call uses.
+func (q call) quotas() []Quota { return append([]Quota{QuotaCalls}, q.uses...) }
 
 // open makes the call and returns a 2xx reply whose body is unpacked, counted and guarded against silence. It repeats
 // what may pass (5xx, 429, 420 aside, network errors), and refreshes the token once for a 401 that says the session
@@ -80,8 +84,19 @@ func (c *Client) fetchJSON(ctx context.Context, q call, out any) error {
 	return nil
 }
 
-// repeat calls attempt until it succeeds, is refused for good, or has been tried often enough.
+// repeat calls attempt until it succeeds, is refused for good, or has been tried often enough. A held client does not
+// return that a quota is used up: its gate knows when to ask again.
 func (c *Client) repeat(ctx context.Context, q call, attempt func(context.Context) error) error {
+	for {
+		err := c.persist(ctx, q, attempt)
+		if _, spent := quotaOf(err); !spent || c.gate == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// persist repeats what may pass.
+func (c *Client) persist(ctx context.Context, q call, attempt func(context.Context) error) error {
 	policy := c.cfg.Retry
 	policy.Notify = func(err error, n int, wait time.Duration) {
 		c.m.retries.WithLabelValues(q.kind).Inc()
@@ -142,11 +157,15 @@ func (c *Client) authorized(ctx context.Context, q call) (*http.Response, error)
 	}
 	rejected := ""
 	for {
+		if err := c.pass(ctx, q); err != nil {
+			return nil, err
+		}
 		t, err := c.cfg.Tokens.Token(ctx, rejected)
 		if err != nil {
 			return nil, &settled{err}
 		}
 		resp, err := c.send(ctx, t, q)
+		c.budget.settle(q.quotas(), err)
 		var answered *Error
 		if rejected != "" || !errors.As(err, &answered) || answered.Next() != NextRefresh {
 			return resp, err
@@ -172,7 +191,9 @@ func (c *Client) send(ctx context.Context, t Token, q call) (*http.Response, err
 		return nil, noAnswer(q.op, req.URL.Host, err)
 	}
 	c.m.calls.WithLabelValues(q.kind, statusClass(resp.StatusCode)).Inc()
-	c.noteUsage(resp.Header)
+	if !q.anonymous {
+		c.noteUsage(resp.Header)
+	}
 	resp.Body, err = c.unpack(resp, cancel)
 	if err != nil {
 		return nil, noAnswer(q.op, req.URL.Host, err)

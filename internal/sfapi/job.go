@@ -138,7 +138,7 @@ func (c *Client) CreateJob(ctx context.Context, soql string, all bool) (Job, err
 	}
 	var job Job
 	err := c.fetchJSON(ctx, call{
-		kind: "job", op: "create bulk job for " + objectOf(soql), method: http.MethodPost, path: c.base() + "/jobs/query",
+		kind: "job", op: "create bulk job for " + objectOf(soql), method: http.MethodPost, path: c.base() + "/jobs/query", uses: []Quota{QuotaJobs, QuotaVolume},
 		body: map[string]string{
 			"operation": operation, "query": soql, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF",
 		},

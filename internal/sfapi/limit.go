@@ -18,21 +18,16 @@ type App struct{ Used, Max int }
 
 // Usage returns what the last reply said.
 func (c *Client) Usage() Usage {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.usage
+	c.budget.mu.Lock()
+	defer c.budget.mu.Unlock()
+	return c.budget.usage
 }
 
 func (c *Client) noteUsage(h http.Header) {
-	u, ok := parseUsage(h.Get("Sforce-Limit-Info"))
-	if !ok {
-		return
+	if u, ok := c.budget.replied(c.label, h); ok {
+		c.m.limitUsed.Set(float64(u.Used))
+		c.m.limitMax.Set(float64(u.Max))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.usage = u
-	c.m.limitUsed.Set(float64(u.Used))
-	c.m.limitMax.Set(float64(u.Max))
 }
 
 // parseUsage reads "api-usage=10018/100000; per-app-api-usage=17/250(appName=x)", whatever the order and whatever else
@@ -75,5 +70,6 @@ type Limit struct{ Max, Remaining int64 }
 func (c *Client) Limits(ctx context.Context) (map[string]Limit, error) {
 	var out map[string]Limit
 	err := c.fetchJSON(ctx, call{kind: "limits", op: "read limits", path: c.base() + "/limits"}, &out)
+	c.budget.listed(out, err)
 	return out, err
 }

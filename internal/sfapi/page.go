@@ -78,7 +78,7 @@ func (c *Client) resultPath(job Job, locator string) string {
 // openPage asks for one page and checks its headers: without them the end of the results cannot be told from a proxy
 // that strips what it does not know (facts 3.3).
 func (c *Client) openPage(ctx context.Context, job Job, path string) (*Page, error) {
-	q := call{kind: "results", op: "read results of bulk job " + job.ID, path: path, accept: "text/csv"}
+	q := call{kind: "results", op: "read results of bulk job " + job.ID, path: path, accept: "text/csv", uses: []Quota{QuotaVolume}}
 	resp, err := c.open(ctx, q)
 	if err != nil {
 		return nil, jobGone(job, err)

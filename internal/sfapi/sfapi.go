@@ -23,7 +23,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"crosswalk/internal/retry"
@@ -49,6 +48,7 @@ type Config struct {
 	HTTP         *http.Client  // default: NewHTTPClient()
 	Logger       *slog.Logger  // default: silent; a call that Outlast repeats is a warning from its fifth failure on
 	Metrics      *Metrics      // default: not registered anywhere
+	Budget       *Budget       // shared by the clients of an org; default: one of its own
 }
 
 // Outlast is a number of attempts (Config.Retry.Attempts): a call is repeated until it succeeds, is refused for good, or its context ends: for a
@@ -57,12 +57,13 @@ const Outlast = -1
 
 // Client calls one org. Safe for concurrent use.
 type Client struct {
-	cfg   Config
-	http  *http.Client
-	log   *slog.Logger
-	m     *Metrics
-	mu    sync.Mutex // guards usage
-	usage Usage
+	cfg    Config
+	http   *http.Client
+	log    *slog.Logger
+	m      *Metrics
+	budget *Budget
+	label  string // whose calls these are, in the budget
+	gate   Gate   // nil: calls are never held
 }
 
 var versionForm = regexp.MustCompile(`^[0-9]{2,3}\.0$`)
@@ -95,7 +96,10 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Retry.Attempts == 0 {
 		cfg.Retry.Attempts = defaultAttempts
 	}
-	c := &Client{cfg: cfg, http: cfg.HTTP, log: cfg.Logger, m: cfg.Metrics}
+	c := &Client{cfg: cfg, http: cfg.HTTP, log: cfg.Logger, m: cfg.Metrics, budget: cfg.Budget, label: "direct"}
+	if c.budget == nil {
+		c.budget = NewBudget()
+	}
 	if c.http == nil {
 		c.http = NewHTTPClient()
 	}
