@@ -98,10 +98,12 @@ const fewOpen = 5000
 // run brings the state up, starts what fetches, and takes inputs until ctx ends or something fails.
 func (l *loop) run(ctx context.Context) error {
 	l.group, l.ctx = errgroup.WithContext(ctx)
+	l.governor = l.newGovernor()
 	if err := l.begin(l.ctx); err != nil {
 		return err
 	}
 	l.group.Go(func() error { return l.live(l.ctx) })
+	l.group.Go(func() error { return l.governor.run(l.ctx) })
 	l.group.Go(func() error { return l.stream.run(l.ctx) })
 	if len(l.cfg.Notes.Objects) > 0 {
 		notes := newNotes(l)

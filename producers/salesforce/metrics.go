@@ -13,6 +13,7 @@ type Metrics struct {
 	holesOpen, replayAge, positionAge, openRecords prometheus.Gauge
 	snapshotRows, snapshotExpected                 *prometheus.GaugeVec
 	lag, pollSeconds                               prometheus.Histogram
+	budget                                         *budgetMetrics
 	bayeux                                         *bayeux.Metrics
 }
 
@@ -52,6 +53,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		snapshotExpected: gauges("snapshot_rows_expected", "Rows that the snapshot under way will have."),
 		lag:              histogram("lag_seconds", "Time from an event's commit to the acknowledgement of its record."),
 		pollSeconds:      histogram("poll_seconds", "Duration of a poll for notes."),
+		budget:           newBudgetMetrics(r),
 		bayeux:           bayeux.NewMetrics(r),
 	}
 	if r != nil {

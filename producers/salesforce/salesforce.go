@@ -29,6 +29,15 @@
 //	crosswalk_salesforce_open_records              records held in memory while a window is open or a read is pending
 //	crosswalk_salesforce_polls_total               polls for notes, by object
 //	crosswalk_salesforce_poll_seconds              duration of a poll
+//	crosswalk_salesforce_budget_used               of each quota of a rolling 24 hours: used by the org,
+//	crosswalk_salesforce_budget_limit              its limit,
+//	crosswalk_salesforce_budget_per_hour           used in the last hour,
+//	crosswalk_salesforce_budget_full_in_seconds    time until it is used up at that rate; +Inf: not within a day
+//	crosswalk_salesforce_budget_reserve_calls      API calls that are kept for the org's other apps
+//	crosswalk_salesforce_budget_calls_per_hour     API calls of the last hour, by the work that made them
+//	crosswalk_salesforce_budget_paused             1 while a kind of work waits for the budget
+//	crosswalk_salesforce_budget_pauses_total       how often a kind of work began to wait
+//	crosswalk_salesforce_budget_resume_in_seconds  time until all paused work is expected to go on
 package salesforce
 
 import (
@@ -68,6 +77,8 @@ type Config struct {
 	DescribeEvery  time.Duration // how often the fields are looked at; default 10 minutes
 	Retention      time.Duration // S4; default 72 hours
 	PageParallel   int           // result pages read at a time; default 2
+	APIReserve     *float64      // share of the org's daily calls that is left to its other apps; default 0.2
+	LimitsEvery    time.Duration // how often /limits is read, twice as often while reading waits; default 10 minutes
 
 	Logger  *slog.Logger // default: silent
 	Metrics *Metrics     // default: not registered anywhere
@@ -87,7 +98,7 @@ func (c *Config) fill() error {
 	}
 	for d, fallback := range map[*time.Duration]time.Duration{
 		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.DescribeEvery: 10 * time.Minute,
-		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute,
+		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute, &c.LimitsEvery: 10 * time.Minute,
 	} {
 		if *d <= 0 {
 			*d = fallback
@@ -95,6 +106,10 @@ func (c *Config) fill() error {
 	}
 	if c.PageParallel <= 0 {
 		c.PageParallel = 2
+	}
+	if c.APIReserve == nil {
+		reserve := defaultReserve
+		c.APIReserve = &reserve
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -192,7 +207,6 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	l := &loop{
 		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
 		entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
-		governor: &governor{client: p.cfg.Client},
 	}
 	return l.run(ctx)
 }

@@ -22,6 +22,7 @@ type Status struct {
 	LastEvent time.Time                 `json:"last_event"`        // when one was last consumed; zero: none yet
 	Columns   map[string][]string       `json:"columns,omitempty"` // published now, by entity
 	Notes     map[string]NoteStatus     `json:"notes,omitempty"`
+	Budget    *BudgetStatus             `json:"budget,omitempty"`
 }
 
 // SnapshotStatus is how far a snapshot is.
@@ -99,8 +100,9 @@ func (l *loop) observe() {
 	for name, e := range l.entities {
 		columns[name] = sfapi.FieldNames(e.schema)
 	}
+	budget := l.governor.status()
 	l.update(func(s *Status) {
-		s.Columns = columns
+		s.Columns, s.Budget = columns, budget
 		s.Phase, s.Snapshots, s.ReplayID, s.Epoch = phase, snapshots, l.stored.ReplayID, l.m.Epoch()
 		s.Counts, s.Open, s.Waiting, s.Holes, s.LastEvent = l.m.Counts(), open, waiting, holes, l.lastEvent
 	})
