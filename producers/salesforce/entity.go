@@ -23,15 +23,15 @@ type entity struct {
 }
 
 // describe asks for the fields of an entity and registers the schema that follows from them.
-func (p *Producer) describe(ctx context.Context, name string) (*entity, error) {
-	d, err := p.cfg.Client.Describe(ctx, name)
+func (l *loop) describe(ctx context.Context, name string) (*entity, error) {
+	d, err := l.api(workNeeded).Describe(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	e := &entity{name: name, topic: p.topics.entity[name], schema: sfapi.Schema(d, p.cfg.Fields[name])}
+	e := &entity{name: name, topic: l.topics.entity[name], schema: sfapi.Schema(d, l.cfg.Fields[name])}
 	e.decoder = sfapi.NewRowDecoder(e.schema, sfapi.Components(d))
 	subject := e.topic + "-value"
-	_, _, previous, err := p.cfg.Registry.Latest(ctx, subject)
+	_, _, previous, err := l.cfg.Registry.Latest(ctx, subject)
 	switch {
 	case registry.IsNotFound(err):
 		e.codec, err = avro.NewRowCodec(e.schema)
@@ -41,7 +41,7 @@ func (p *Producer) describe(ctx context.Context, name string) (*entity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", name, err)
 	}
-	if e.schemaID, err = p.cfg.Registry.Register(ctx, subject, e.codec.Schema()); err != nil {
+	if e.schemaID, err = l.cfg.Registry.Register(ctx, subject, e.codec.Schema()); err != nil {
 		return nil, err
 	}
 	return e, nil

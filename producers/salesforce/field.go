@@ -18,6 +18,9 @@ func (l *loop) watchFields(ctx context.Context) error {
 			return nil
 		}
 		for _, name := range entities {
+			if l.governor.wait(ctx, workPoll) != nil {
+				return nil
+			}
 			if err := l.describeAgain(ctx, name); err != nil {
 				l.cfg.Logger.Warn("fields could not be described", "entity", name, "error", err)
 			}

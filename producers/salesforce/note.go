@@ -87,7 +87,7 @@ func (n *notes) content(ctx context.Context, batch []avro.Note, rows []*noteRow)
 		if rows[i].LatestPublishedVersionID == "" {
 			continue
 		}
-		body, err := n.cfg.Client.Blob(ctx, "ContentVersion", rows[i].LatestPublishedVersionID, "VersionData")
+		body, err := n.api(workBodies).Blob(ctx, "ContentVersion", rows[i].LatestPublishedVersionID, "VersionData")
 		if nextOf(err) == sfapi.NextGone && err != nil {
 			continue // deleted meanwhile
 		}
@@ -118,7 +118,7 @@ func (n *notes) contentLinks(ctx context.Context, batch []avro.Note) error {
 			quoted[i] = sfapi.Quote(chunk[i].ID)
 		}
 		soql := "SELECT ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN (" + strings.Join(quoted, ",") + ")"
-		for raw, err := range n.cfg.Client.Query(ctx, soql, sfapi.QueryOptions{}) {
+		for raw, err := range n.api(workNotes).Query(ctx, soql, sfapi.QueryOptions{}) {
 			if err != nil {
 				return err
 			}

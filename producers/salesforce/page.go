@@ -23,7 +23,7 @@ func (l *loop) readPages(ctx context.Context, name string, j *job, ready sfapi.J
 		if err != nil {
 			return err
 		}
-		err = l.cfg.Client.EachPage(ctx, ready, from, l.cfg.PageParallel, func(ctx context.Context, index int, p *sfapi.Page) error {
+		err = l.api(workSnapshot).EachPage(ctx, ready, from, l.cfg.PageParallel, func(ctx context.Context, index int, p *sfapi.Page) error {
 			return l.readPage(ctx, name, marks, index, p)
 		})
 		var broken *sfapi.PageError
@@ -149,7 +149,7 @@ func (l *loop) readREST(ctx context.Context, e *entity, j *job) error {
 	if err != nil {
 		return err
 	}
-	for page, err := range l.cfg.Client.QueryPages(ctx, e.soql(), sfapi.QueryOptions{}) {
+	for page, err := range l.api(workSnapshot).QueryPages(ctx, e.soql(), sfapi.QueryOptions{}) {
 		if err != nil {
 			return err
 		}

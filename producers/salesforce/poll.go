@@ -150,12 +150,12 @@ func (n *notes) readListed(ctx context.Context, o noteObject, cursor *avro.Poll,
 	if err := n.query(ctx, o, o.soql(since(from)), change.OpUpdate, seen); err != nil {
 		return nil, err
 	}
-	updated, err := n.cfg.Client.Updated(ctx, o.name, from, now)
+	updated, err := n.api(workNotes).Updated(ctx, o.name, from, now)
 	if err != nil {
 		return nil, err
 	}
 	unseen := slices.DeleteFunc(updated.IDs, func(id string) bool { return seen[id] })
-	err = n.cfg.Client.Retrieve(ctx, o.name, o.fields, unseen, func(id string, record json.RawMessage) error {
+	err = n.api(workNotes).Retrieve(ctx, o.name, o.fields, unseen, func(id string, record json.RawMessage) error {
 		if record == nil {
 			return n.book.remove(ctx, n, id)
 		}
@@ -164,7 +164,7 @@ func (n *notes) readListed(ctx context.Context, o noteObject, cursor *avro.Poll,
 	if err != nil {
 		return nil, err
 	}
-	deleted, err := n.cfg.Client.Deleted(ctx, o.name, time.UnixMilli(*cursor.DeletedCoveredUntil).Add(-noteOverlap), now)
+	deleted, err := n.api(workNotes).Deleted(ctx, o.name, time.UnixMilli(*cursor.DeletedCoveredUntil).Add(-noteOverlap), now)
 	if err != nil {
 		if nextOf(err) == sfapi.NextFullRead {
 			return n.readAll(ctx, o, now)
@@ -188,7 +188,7 @@ func (n *notes) removeDeleted(ctx context.Context, o noteObject, d sfapi.Deletio
 		return err
 	}
 	gone := true
-	err := n.cfg.Client.Retrieve(ctx, o.name, []string{"Id"}, []string{d.ID}, func(_ string, record json.RawMessage) error {
+	err := n.api(workNotes).Retrieve(ctx, o.name, []string{"Id"}, []string{d.ID}, func(_ string, record json.RawMessage) error {
 		gone = record == nil
 		return nil
 	})
@@ -221,7 +221,7 @@ func since(from time.Time) string {
 
 // query publishes what a query brings. Archived tasks are only in queryAll, together with deleted ones.
 func (n *notes) query(ctx context.Context, o noteObject, soql string, op change.Op, seen map[string]bool) error {
-	for page, err := range n.cfg.Client.QueryPages(ctx, soql, sfapi.QueryOptions{All: o.listed}) {
+	for page, err := range n.api(workNotes).QueryPages(ctx, soql, sfapi.QueryOptions{All: o.listed}) {
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (l *loop) reconcileAll(ctx context.Context, since, deletedSince, now time.T
 // reconcileModified re-fetches what was modified without an event having said so.
 func (l *loop) reconcileModified(ctx context.Context, name string, since time.Time) error {
 	soql := fmt.Sprintf("SELECT Id, SystemModstamp FROM %s WHERE SystemModstamp >= %s", name, since.UTC().Format("2006-01-02T15:04:05Z"))
-	for page, err := range l.cfg.Client.QueryPages(ctx, soql, sfapi.QueryOptions{}) {
+	for page, err := range l.api(workPoll).QueryPages(ctx, soql, sfapi.QueryOptions{}) {
 		if err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (l *loop) reconcileDeleted(ctx context.Context, name string, since, until t
 	if until.Sub(since) <= time.Minute {
 		return since, nil
 	}
-	list, err := l.cfg.Client.Deleted(ctx, name, since, until)
+	list, err := l.api(workPoll).Deleted(ctx, name, since, until)
 	if nextOf(err) == sfapi.NextFullRead && err != nil {
 		return until, l.do(ctx, func() error {
 			l.m.WantSnapshot(name, "the list of deletions does not reach back far enough")

@@ -80,7 +80,7 @@ type brokenRow struct {
 func (l *loop) retrieve(ctx context.Context, e *entity, ids []string) (*rows, []brokenRow, error) {
 	r := newRows(e, len(ids))
 	var broken []brokenRow
-	err := l.cfg.Client.RetrieveRows(ctx, e.schema, ids, func(id string, row *change.Row, err error) error {
+	err := l.api(workNeeded).RetrieveRows(ctx, e.schema, ids, func(id string, row *change.Row, err error) error {
 		switch {
 		case err != nil:
 			broken = append(broken, brokenRow{id, err})
@@ -121,9 +121,6 @@ func (l *loop) refetchFailed(ctx context.Context, e *entity, err error) error {
 	case sfapi.NextRetry:
 		l.cfg.Logger.Warn("records could not be read by id; they are asked for again", "entity", e.name, "error", err)
 		return retry.Sleep(ctx, 5*time.Second)
-	case sfapi.NextWait:
-		l.cfg.Logger.Warn("Salesforce's quota is used up; reading by id waits", "entity", e.name, "error", err)
-		return retry.Sleep(ctx, 5*time.Minute)
 	}
 	return err
 }

@@ -105,10 +105,7 @@ func (l *loop) createJob(ctx context.Context, e *entity, j *job) error {
 			return err
 		}
 	}
-	if err := l.governor.wait(ctx, workSnapshot); err != nil {
-		return err
-	}
-	made, err := l.cfg.Client.CreateJob(ctx, e.soql(), false)
+	made, err := l.api(workSnapshot).CreateJob(ctx, e.soql(), false)
 	if err != nil {
 		return l.jobRefused(ctx, e, j, err)
 	}
@@ -129,9 +126,6 @@ func (l *loop) jobRefused(ctx context.Context, e *entity, j *job, err error) err
 			return err
 		}
 		return l.do(ctx, func() error { j.failed++; return nil }) // without an id the window is opened anew, with the new columns
-	case sfapi.NextWait:
-		l.cfg.Logger.Warn("Salesforce's quota is used up; the snapshot waits", "entity", e.name, "error", err)
-		return l.do(ctx, func() error { j.failed = 10; return nil })
 	}
 	return err
 }
@@ -147,7 +141,7 @@ func nextOf(err error) sfapi.Next {
 
 // readJob waits for the job and publishes its pages from where it was left.
 func (l *loop) readJob(ctx context.Context, name string, j *job) error {
-	ready, err := l.cfg.Client.AwaitJob(ctx, j.ID, func(seen sfapi.Job) { l.expect(ctx, j, seen) })
+	ready, err := l.api(workSnapshot).AwaitJob(ctx, j.ID, func(seen sfapi.Job) { l.expect(ctx, j, seen) })
 	if err == nil && !j.Done {
 		err = l.readPages(ctx, name, j, ready)
 	}

@@ -37,6 +37,11 @@ func (l *loop) sweep(ctx context.Context, name string, j *job, asof int64) error
 
 // check has a chunk of records looked at, and waits while too many are to be read.
 func (l *loop) check(ctx context.Context, keys []handover.Key) error {
+	if len(keys) > 0 {
+		if err := l.governor.wait(ctx, workSnapshot); err != nil { // what is checked is read by id, as what events need
+			return err
+		}
+	}
 	for wait := false; ; wait = true {
 		if wait {
 			if err := retry.Sleep(ctx, tick); err != nil {
