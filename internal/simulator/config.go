@@ -74,6 +74,8 @@ type Settings struct {
 	CodeLife      Duration `json:"code_life"`      // 15 min
 	MaxApprovals  int      `json:"max_approvals"`  // 5 refresh tokens per user
 	DailyRequests int      `json:"daily_requests"` // 1,000,000 API calls in 24 h
+	OtherRequests int      `json:"other_requests"` // that the org's other apps have made in the last 24 h
+	AppRequests   int      `json:"app_requests"`   // API calls that the org allows this app in 24 h; 0: it sets it no limit of its own
 	QueryBatch    int      `json:"query_batch"`    // 2,000 records per page of a REST query
 	NoGzip        bool     `json:"no_gzip"`        // answer plainly whatever the client accepts
 	NoNotes       bool     `json:"no_notes"`       // Enhanced Notes are off: ContentNote is no object
@@ -97,7 +99,7 @@ type Bulk struct {
 	EmptyBody bool `json:"empty_body"`
 	// Scientific writes numbers from ten million on with an exponent (facts 3.3).
 	Scientific bool `json:"scientific"`
-	// MaxJobs is the quota of jobs in 24 h; 0 means 10,000. Exhausted makes the volume quota be used up.
+	// MaxJobs is the quota of jobs in 24 h; 0 means 10,000. Exhausted makes the volume quota be used up, in /limits too.
 	MaxJobs   int  `json:"max_jobs"`
 	Exhausted bool `json:"exhausted"`
 	// Fail makes jobs fail; FailMessage is told as errorMessage when set (facts 3.1).

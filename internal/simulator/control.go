@@ -262,7 +262,7 @@ func (c *steering) stats() error {
 	c.s.requests.mu.Lock()
 	total := c.s.requests.total
 	c.s.requests.mu.Unlock()
-	return c.answer(map[string]any{"requests": total, "unknown": c.s.Unknown(), "api_calls": c.s.usage.used(), "streaming": c.s.stream.Stats(), "last_replay_id": c.s.events.Last()})
+	return c.answer(map[string]any{"requests": total, "unknown": c.s.Unknown(), "api_calls": c.s.usage.used(c.s.now()), "streaming": c.s.stream.Stats(), "last_replay_id": c.s.events.Last()})
 }
 
 // selectEntities chooses what has change events; a null list is every entity.

@@ -193,13 +193,17 @@ func (c *call) limits() {
 	}
 	left := func(most, used int) limit { return limit{most, max(0, most-used)} }
 	most := orInt(set.DailyRequests, 1_000_000)
-	used := c.s.usage.used()
+	used := c.s.usage.used(c.s.now()) + set.OtherRequests
 	stats := c.s.stream.Stats()
 	delivered := orInt(c.s.config.Streaming.DeliveryLimit, 50_000)
+	volume := c.s.jobs.stored()
+	if set.Bulk.Exhausted {
+		volume = 976_562
+	}
 	jobs := orInt(set.Bulk.MaxJobs, 10_000)
 	c.json(http.StatusOK, map[string]limit{
 		"DailyApiRequests": left(most, used), "DailyBulkApiBatches": left(15_000, 0), "DailyBulkV2QueryJobs": left(jobs, c.s.jobs.today(c.s.now())),
-		"DailyBulkV2QueryFileStorageMB": left(976_562, c.s.jobs.stored()), "DailyDeliveredPlatformEvents": left(delivered, int(stats.Events)),
+		"DailyBulkV2QueryFileStorageMB": left(976_562, volume), "DailyDeliveredPlatformEvents": left(delivered, c.s.stream.Delivered()),
 		"DailyDurableStreamingApiEvents": left(10_000, 0), "DurableStreamingApiConcurrentClients": left(20, 0),
 		"StreamingApiConcurrentClients": left(2_000, stats.Sessions), "DataStorageMB": left(10_240, 0), "FileStorageMB": left(10_240, 0),
 	})

@@ -192,11 +192,20 @@ func hasScope(scope string) bool {
 	return slices.Contains(words, "api") || slices.Contains(words, "full")
 }
 
-// count takes one API call from the daily budget and tells the client how much is gone (facts 2.1).
+// count takes one API call from the daily budgets and tells the client how much is gone (facts 2.1). Whether Salesforce
+// names an app's own limit in the same words as the org's is inferred.
 func (c *call) count() bool {
-	limit := orInt(c.s.settings.Load().DailyRequests, 1_000_000)
-	used, ok := c.s.usage.take(c.s.now(), limit)
-	c.w.Header().Set("Sforce-Limit-Info", "api-usage="+strconv.Itoa(used)+"/"+strconv.Itoa(limit))
+	set := c.s.settings.Load()
+	limit, free := orInt(set.DailyRequests, 1_000_000), orInt(set.DailyRequests, 1_000_000)-set.OtherRequests
+	if set.AppRequests > 0 {
+		free = min(free, set.AppRequests)
+	}
+	used, ok := c.s.usage.take(c.s.now(), free)
+	said := "api-usage=" + strconv.Itoa(used+set.OtherRequests) + "/" + strconv.Itoa(limit)
+	if set.AppRequests > 0 {
+		said += "; per-app-api-usage=" + strconv.Itoa(used) + "/" + strconv.Itoa(set.AppRequests) + "(appName=" + c.s.app.Load().Name + ")"
+	}
+	c.w.Header().Set("Sforce-Limit-Info", said)
 	if !ok {
 		c.fail(http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 	}
@@ -216,10 +225,7 @@ type usage struct {
 func (u *usage) take(now time.Time, limit int) (used int, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for len(u.minutes) > 0 && now.Sub(u.minutes[0].at) >= 24*time.Hour {
-		u.total -= u.minutes[0].calls
-		u.minutes = u.minutes[1:]
-	}
+	u.expire(now)
 	if u.total >= limit {
 		return u.total, false
 	}
@@ -234,10 +240,19 @@ func (u *usage) take(now time.Time, limit int) (used int, ok bool) {
 	return u.total, true
 }
 
-func (u *usage) used() int {
+func (u *usage) used(now time.Time) int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.expire(now)
 	return u.total
+}
+
+// expire forgets the calls of a day ago. The caller holds mu.
+func (u *usage) expire(now time.Time) {
+	for len(u.minutes) > 0 && now.Sub(u.minutes[0].at) >= 24*time.Hour {
+		u.total -= u.minutes[0].calls
+		u.minutes = u.minutes[1:]
+	}
 }
 
 // streamUser authenticates a streaming request.

@@ -18,6 +18,13 @@ func (s *Server) allowance() int {
 	return s.opt.DeliveryLimit - s.window.sum(s.opt.Clock())
 }
 
+// Delivered returns how many events were delivered in the last 24 hours, to all clients.
+func (s *Server) Delivered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.window.sum(s.opt.Clock())
+}
+
 // window counts events in the last 24 hours, by the minute.
 type window struct {
 	minutes []minute
