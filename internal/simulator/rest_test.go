@@ -225,7 +225,7 @@ func TestCollections(t *testing.T) {
 	}
 	path := rest + "/composite/sobjects/Account"
 	body := fmt.Sprintf(`{"ids":["%s","%s","%s","nope","%s"],"fields":["Name"]}`, two, gone, one[:15], "001000000000001AAA")
-	before := b.usage.used()
+	before := b.usage.used(b.now())
 	a := b.send("POST", path, body).must(t, http.StatusOK)
 	var records []map[string]any
 	if err := json.Unmarshal([]byte(a.body), &records); err != nil || len(records) != 5 {
@@ -234,7 +234,7 @@ func TestCollections(t *testing.T) {
 	if records[0]["Name"] != "2" || records[1] != nil || records[2]["Id"] != one || records[3] != nil || records[4] != nil {
 		t.Errorf("order or nulls are wrong: %s", a.body)
 	}
-	if b.usage.used() != before+1 {
+	if b.usage.used(b.now()) != before+1 {
 		t.Error("a collection is one API call")
 	}
 	b.send("GET", path+"?ids="+one+","+two+"&fields=Id,Name", "").must(t, http.StatusOK).has(t, `"Name":"1"`)
