@@ -104,7 +104,7 @@ NODE_MODULES=$modules program "an outside subscriber in JavaScript" 120 node "$h
 
 (cd "$root" && go build -o "$work/kill" ./internal/e2e/kill)
 program "SIGKILL and SIGSTOP" 1800 "$work/kill" -binary "$binary" -brokers "$brokers" -registry "$url" \
-  -kills "${CROSSWALK_TEST_KILLS:-20}" -pauses "${CROSSWALK_TEST_PAUSES:-4}" -seed "${CROSSWALK_TEST_SEED:-0}"
+  -accounts 2000 -contacts 4000 -kills "${CROSSWALK_TEST_KILLS:-20}" -pauses "${CROSSWALK_TEST_PAUSES:-4}" -seed "${CROSSWALK_TEST_SEED:-0}"
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))

@@ -133,7 +133,7 @@ func (f *Follower) take(ctx context.Context, r topic.Record) error {
 		if err != nil {
 			return err
 		}
-		f.Positions.Add(p)
+		f.Positions.Add(p, r.Time)
 	}
 	return nil
 }

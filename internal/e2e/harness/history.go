@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"crosswalk/internal/change"
 	"crosswalk/internal/topic"
@@ -19,6 +20,7 @@ type History struct {
 	Repairs    int // of these: op=repair, which has to do with H15 and W3 only
 	Repeats    int // of these: the same version again with the same bytes, after a crash
 	latest     map[string]*latest
+	effects    []effect
 	Faults     []string
 }
 
@@ -42,7 +44,7 @@ func (h *History) Add(r topic.Record) {
 	if r.Value == nil {
 		h.Tombstones++
 	}
-	key := string(r.Key)
+	key, op := string(r.Key), ""
 	for _, header := range r.Headers {
 		var err error
 		switch text := string(header.Value); header.Key {
@@ -53,7 +55,7 @@ func (h *History) Add(r topic.Record) {
 		case "pos":
 			next.pos, err = strconv.ParseInt(text, 10, 64)
 		case "op":
-			if text == "repair" {
+			if op = text; op == "repair" {
 				h.Repairs++
 			}
 		}
@@ -64,10 +66,29 @@ func (h *History) Add(r topic.Record) {
 	if next.version == (change.Version{}) {
 		h.fault(r, "it has no version")
 	}
-	if old := h.latest[key]; old != nil {
+	old := h.latest[key]
+	if old != nil {
 		h.compare(r, old, next)
 	}
+	h.note(r, old, next, op)
 	h.latest[key] = next
+}
+
+// effect is the first record that shows an event of the stream.
+type effect struct {
+	what string
+	pos  int64
+	at   time.Time // when it was sent
+}
+
+// note keeps the record if it is the first that shows an event.
+func (h *History) note(r topic.Record, old, next *latest, op string) {
+	switch op {
+	case "create", "update", "delete", "undelete":
+		if old == nil || next.pos > old.pos {
+			h.effects = append(h.effects, effect{fmt.Sprintf("%s %s (partition %d, offset %d)", h.topic, r.Key, r.Partition, r.Offset), next.pos, r.Time})
+		}
+	}
 }
 
 func (h *History) compare(r topic.Record, old, next *latest) {

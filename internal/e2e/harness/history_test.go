@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/topic"
@@ -108,12 +109,41 @@ func TestPositionsThatGoBackwardsAreFound(t *testing.T) {
 			t.Parallel()
 			p := NewPositions()
 			for _, next := range c.positions {
-				p.Add(next)
+				p.Add(next, time.Time{})
 			}
 			got := strings.Join(p.Faults, "; ")
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("faults %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestPositionAheadOfWhatIsPublished(t *testing.T) {
+	t.Parallel()
+	when := func(ms int64) time.Time { return time.UnixMilli(ms) }
+	p, h := NewPositions(), NewHistory("t", false)
+	effect := func(key string, pos int64, op string, ms int64) {
+		r := record(t, fmt.Sprintf("%s 1.%d %d x 0", key, ms, pos))
+		r.Headers = append(r.Headers, topic.Header{Key: "op", Value: []byte(op)})
+		r.Time = when(ms)
+		h.Add(r)
+	}
+	position := func(replay, ms int64, open ...avro.Snapshot) {
+		p.Add(avro.Position{Source: "stream", ReplayID: &replay, Snapshots: open}, when(ms))
+	}
+	effect("a", 5, "update", 10)
+	position(5, 10)
+	position(9, 20, avro.Snapshot{Entity: "Account"}) // a restart would begin at the window
+	effect("b", 8, "update", 30)
+	effect("a", 5, "refetch", 40) // shows no new event
+	position(12, 50)
+	effect("c", 13, "create", 60)
+	if faults, effects := p.Ahead(h); len(faults) != 0 || effects != 3 {
+		t.Errorf("%d effects, faults %q", effects, faults)
+	}
+	effect("d", 11, "delete", 70)
+	if faults, _ := p.Ahead(h); len(faults) != 1 || !strings.Contains(faults[0], "shows event 11, 20ms after position 12 was stored") {
+		t.Errorf("faults %q", faults)
 	}
 }

@@ -2,6 +2,8 @@ package harness
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"crosswalk/internal/avro"
 )
@@ -13,6 +15,14 @@ type Positions struct {
 	latest  map[string]avro.Position // by org/source
 	passed  map[string]bool          // locators and jobs that were left for a later one
 	Faults  []string
+
+	claims []claim // of the stream's position, while no snapshot is open
+}
+
+// claim is a position of the stream at the time when it was stored: everything up to it is published (I2).
+type claim struct {
+	replay int64
+	at     time.Time
 }
 
 // NewPositions returns an empty history.
@@ -21,8 +31,11 @@ func NewPositions() *Positions {
 }
 
 // Add takes the next position and notes whether it went backwards (H1, H12, H14, H18).
-func (p *Positions) Add(next avro.Position) {
+func (p *Positions) Add(next avro.Position, at time.Time) {
 	p.Records++
+	if next.ReplayID != nil && len(next.Snapshots) == 0 { // with a snapshot open a restart begins where its window does
+		p.claims = append(p.claims, claim{*next.ReplayID, at})
+	}
 	key := next.Org + "/" + next.Source
 	old, ok := p.latest[key]
 	p.latest[key] = next
@@ -58,6 +71,25 @@ func (p *Positions) Add(next avro.Position) {
 			}
 		}
 	}
+}
+
+// Ahead lists effects of events that were published only after a position that stands for them was stored (I2), and counts
+// what it looked at.
+func (p *Positions) Ahead(histories ...*History) (faults []string, effects int) {
+	slices.SortStableFunc(p.claims, func(a, b claim) int { return a.at.Compare(b.at) })
+	for i := 1; i < len(p.claims); i++ { // each stands for those before it, too
+		p.claims[i].replay = max(p.claims[i].replay, p.claims[i-1].replay)
+	}
+	for _, h := range histories {
+		effects += len(h.effects)
+		for _, e := range h.effects {
+			n, _ := slices.BinarySearchFunc(p.claims, e.at, func(c claim, at time.Time) int { return c.at.Compare(at) })
+			if n > 0 && p.claims[n-1].replay >= e.pos {
+				faults = append(faults, fmt.Sprintf("%s shows event %d, %s after position %d was stored", e.what, e.pos, e.at.Sub(p.claims[n-1].at), p.claims[n-1].replay))
+			}
+		}
+	}
+	return faults, effects
 }
 
 // snapshot compares two states of one entity's snapshot. Locators are opaque: one that was left must not come back.

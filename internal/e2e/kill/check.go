@@ -44,6 +44,8 @@ func (t *trial) checkHistory() {
 	}
 	t.report.None(faults, fmt.Sprintf("no older value after a newer one, key by key, in %d records of the outputs (R33)", records))
 	t.report.None(t.follower.Positions.Faults, fmt.Sprintf("no position went backwards in %d records of %s", t.follower.Positions.Records, harness.PositionTopic))
+	faults, effects := t.follower.Positions.Ahead(t.follower.Histories["salesforce.account"], t.follower.Histories["salesforce.contact"])
+	t.report.None(faults, fmt.Sprintf("no position was stored before all that it stands for was published: %d effects of events (I2)", effects))
 	places, least := t.follower.Positions.Places, t.kills/4
 	t.report.Check(places >= least, fmt.Sprintf("the snapshot's place was stored %d times while it went on", places),
 		fmt.Sprintf("that is less than %d: after a crash too much is read again", least))

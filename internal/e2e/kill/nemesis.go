@@ -38,7 +38,7 @@ func (t *trial) disturbSnapshot(ctx context.Context, kills, pauses int) error {
 	slow := func(ahead time.Duration) error {
 		pages := max(1, int(expected-rows)/pageRows) // at most: after a crash some are read and counted again
 		delay := ahead * parallelPages / time.Duration(pages)
-		return t.slowPages(ctx, min(max(delay, 10*time.Millisecond), 500*time.Millisecond))
+		return t.slowPages(ctx, min(max(delay, 10*time.Millisecond), 300*time.Millisecond))
 	}
 	if err := slow(time.Duration(kills)*aliveInSnapshot + time.Duration(pauses)*pauseTakes); err != nil {
 		return err
