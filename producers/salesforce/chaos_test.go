@@ -15,7 +15,8 @@ import (
 
 var (
 	chaosSeeds = flag.Int("chaos", 20, "histories of the whole producer against the simulated org")
-	chaosSeed  = flag.Int64("chaos-seed", -1, "run this one")
+	chaosFrom  = flag.Int("chaos-from", 0, "seed of the first history")
+	chaosSeed  = flag.Int("chaos-seed", -1, "run the history of this seed alone")
 )
 
 // chaos changes an org at random while a producer runs, is killed and comes back.
@@ -28,10 +29,11 @@ type chaos struct {
 
 func TestChaosConverges(t *testing.T) {
 	t.Parallel()
-	for seed := range *chaosSeeds {
-		if *chaosSeed >= 0 && int64(seed) != *chaosSeed {
-			continue
-		}
+	first, n := *chaosFrom, *chaosSeeds
+	if *chaosSeed >= 0 {
+		first, n = *chaosSeed, 1
+	}
+	for seed := first; seed < first+n; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(uint64(seed), 11))
