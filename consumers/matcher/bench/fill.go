@@ -65,38 +65,13 @@ var contactFields = change.NewSchema("Contact", []change.Field{
 
 // fill writes all records once, or random changes of them.
 func fill(ctx context.Context, o options) error {
-	k, err := dial(ctx, o)
+	f, err := newFiller(ctx, o)
 	if err != nil {
-		return err
-	}
-	topics := inputs(o)
-	for _, name := range topics {
-		spec := topic.Spec{Name: name, Partitions: o.partitions, Config: map[string]string{"cleanup.policy": "compact"}}
-		if err := k.Ensure(ctx, spec); err != nil {
-			return err
-		}
-	}
-	f := &filler{ctx: ctx, o: o, topics: topics, rev: 1}
-	if f.account, err = avro.NewRowCodec(accountFields); err != nil {
-		return err
-	}
-	if f.contact, err = avro.NewRowCodec(contactFields); err != nil {
-		return err
-	}
-	r := registry.NewClient(o.registry)
-	for i, schema := range []string{f.account.Schema(), f.contact.Schema(), schemas.ERPCustomer} {
-		id, err := r.Register(ctx, topics[i]+"-value", schema)
-		if err != nil {
-			return err
-		}
-		f.frames[i] = avro.Frame(nil, id)
-	}
-	if f.writer, err = k.NewWriter(ctx, topic.WriterConfig{Task: "bench/fill/" + o.org, Topics: topics}); err != nil {
 		return err
 	}
 	defer f.writer.Close()
 	m := newMeter()
-	if o.role == "load" {
+	if o.Role == "load" {
 		err = f.load()
 	} else {
 		err = f.change()
@@ -107,15 +82,47 @@ func fill(ctx context.Context, o options) error {
 	if err := f.writer.Flush(ctx); err != nil {
 		return err
 	}
-	events := int64(5 * o.accounts)
-	if o.role != "load" {
-		events = int64(o.updates)
+	events := int64(5 * o.Accounts)
+	if o.Role != "load" {
+		events = int64(o.Updates)
 	}
-	return m.done("filler: "+o.role, events)
+	return m.done("filler: "+o.Role, events)
+}
+
+// newFiller makes the topics and registers the schemas, if it is the first, and takes writing over.
+func newFiller(ctx context.Context, o options) (*filler, error) {
+	k, err := dial(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	topics := inputs(o)
+	for _, name := range topics {
+		spec := topic.Spec{Name: name, Partitions: o.Partitions, Config: map[string]string{"cleanup.policy": "compact"}}
+		if err := k.Ensure(ctx, spec); err != nil {
+			return nil, err
+		}
+	}
+	f := &filler{ctx: ctx, o: o, topics: topics, rev: 1}
+	if f.account, err = avro.NewRowCodec(accountFields); err != nil {
+		return nil, err
+	}
+	if f.contact, err = avro.NewRowCodec(contactFields); err != nil {
+		return nil, err
+	}
+	r := registry.NewClient(o.Registry)
+	for i, schema := range []string{f.account.Schema(), f.contact.Schema(), schemas.ERPCustomer} {
+		id, err := r.Register(ctx, topics[i]+"-value", schema)
+		if err != nil {
+			return nil, err
+		}
+		f.frames[i] = avro.Frame(nil, id)
+	}
+	f.writer, err = k.NewWriter(ctx, topic.WriterConfig{Task: "bench/fill/" + o.Org, Topics: topics})
+	return f, err
 }
 
 func (f *filler) load() error {
-	for i := range f.o.accounts {
+	for i := range f.o.Accounts {
 		for _, write := range []func() error{
 			func() error { return f.writeAccount(i) },
 			func() error { return f.writeContact(3 * i) },
@@ -133,16 +140,16 @@ func (f *filler) load() error {
 
 func (f *filler) change() error {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range f.o.updates {
+	for range f.o.Updates {
 		f.rev++
 		var err error
 		switch n := rng.IntN(5); n {
 		case 0:
-			err = f.writeAccount(rng.IntN(f.o.accounts))
+			err = f.writeAccount(rng.IntN(f.o.Accounts))
 		case 1:
-			err = f.writeCustomer(rng.IntN(f.o.accounts))
+			err = f.writeCustomer(rng.IntN(f.o.Accounts))
 		default:
-			err = f.writeContact(rng.IntN(3 * f.o.accounts))
+			err = f.writeContact(rng.IntN(3 * f.o.Accounts))
 		}
 		if err != nil {
 			return err
@@ -153,6 +160,9 @@ func (f *filler) change() error {
 
 func accountID(i int) string { return fmt.Sprintf("001%012dAAA", i) }
 
+// customerKey is the key of an ERP customer, by which its account is found, and of its view.
+func customerKey(i int) string { return fmt.Sprintf("C-%07d", i) }
+
 func text(s string) change.Value { return change.StringValue(s) }
 
 func (f *filler) writeAccount(i int) error {
@@ -162,7 +172,7 @@ func (f *filler) writeAccount(i int) error {
 		return err
 	}
 	return f.writeRow(0, f.account, accountFields, id, map[string]change.Value{
-		"Id": text(id), "Name": text(fmt.Sprintf("Acme Trading %d Ltd", i)), "ERP_No__c": text(fmt.Sprintf("C-%07d", i)),
+		"Id": text(id), "Name": text(fmt.Sprintf("Acme Trading %d Ltd", i)), "ERP_No__c": text(customerKey(i)),
 		"BillingStreet": text(strconv.Itoa(i%400) + " High Street"), "BillingCity": text("Springfield"), "BillingPostalCode": text("62701"),
 		"BillingCountry": text("US"), "Phone": text("+1 217 555 0100"), "Website": text("https://acme.example"), "Industry": text("Retail"),
 		"AnnualRevenue": revenue, "NumberOfEmployees": change.IntValue(int64(i % 5000)), "LastModifiedDate": change.DatetimeValue(1763805600000 + f.rev),
@@ -203,7 +213,7 @@ func (f *filler) writeCustomer(i int) error {
 		return err
 	}
 	c := avro.Customer{
-		Number: fmt.Sprintf("C-%07d", i), Name: text(fmt.Sprintf("ACME TRADING %d LTD", i)), Balance: balance, Currency: text("USD"),
+		Number: customerKey(i), Name: text(fmt.Sprintf("ACME TRADING %d LTD", i)), Balance: balance, Currency: text("USD"),
 		Terms: text("NET30"), Email: text("ap@acme.example"), Phone: text("+1 217 555 0103"), UpdatedAt: change.DatetimeValue(1763805600000 + f.rev),
 		Attributes: []avro.Attribute{
 			{Name: "credit_limit", Value: avro.FieldValue{Scalar: balance}},
