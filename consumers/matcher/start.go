@@ -143,8 +143,7 @@ func (s *session) readOutputs(ctx context.Context, ends map[string][]topic.Range
 		return 0, err
 	}
 	defer func() { _ = r.Close() }() // only ends the fetching
-	var f topic.Fetch
-	for !f.CaughtUp(ends) {
+	for f := r.Start(); !f.CaughtUp(ends); {
 		if f, err = r.Poll(ctx); err != nil {
 			return 0, err
 		}
@@ -188,8 +187,7 @@ func (s *session) catchUp(ctx context.Context, ends map[string][]topic.Range) er
 	if s.now.Inputs == nil {
 		s.now.Inputs = topic.Position{}
 	}
-	var f topic.Fetch
-	for !f.CaughtUp(ends) {
+	for f := r.Start(); !f.CaughtUp(ends); {
 		if f, err = r.Poll(ctx); err != nil {
 			return err
 		}

@@ -21,8 +21,7 @@ func (c *Client) ReadAll(ctx context.Context, topics []string, fn func(Record) e
 		return nil, err
 	}
 	defer func() { _ = r.Close() }() // only ends the fetching
-	var f Fetch
-	for !f.CaughtUp(ends) {
+	for f := r.Start(); !f.CaughtUp(ends); {
 		if f, err = r.Poll(ctx); err != nil {
 			return nil, err
 		}

@@ -248,6 +248,10 @@ func (r *Reader) Poll(ctx context.Context) (Fetch, error) {
 	}
 }
 
+// Start is where the reader stands before the first Poll: a caller that has no more to read need not wait for an empty
+// one.
+func (r *Reader) Start() Fetch { return Fetch{Next: r.next.clone(), End: r.end.clone()} }
+
 // reason returns why the reader has ended.
 func (r *Reader) reason() error {
 	r.mu.Lock()
