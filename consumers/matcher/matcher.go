@@ -43,6 +43,7 @@ type Config struct {
 	ViewMaxBytes            int            // R29a; default 900,000
 	Partitions, Replication int            // of topics that have to be made; 0 is the cluster's default
 	Compression             topic.Compression
+	Memory                  int64          // bytes that the state may take in memory: beyond it records are read from StateDir; 0: no bound
 	CommitEvery             time.Duration  // how much work a crash may repeat; default 1 s
 	Logger                  *slog.Logger   // default discards
 	Metrics                 *Metrics       // default counts nowhere

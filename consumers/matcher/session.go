@@ -95,6 +95,9 @@ func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 			return err
 		}
 	}
+	if err := s.engine.Spill(s.store); err != nil {
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
 	moved := len(f.Records) > 0 || !maps.EqualFunc(s.now.Inputs, f.Next, slices.Equal)
 	s.now.Inputs = f.Next
 	lag := int64(0)

@@ -55,7 +55,7 @@ func (s *session) load(ctx context.Context) error {
 	}
 	s.engine = join.New(join.Config{
 		Readers: s.schemas.reader, ERPDeletedField: deletedPath(s.config.ERPDeletedField), OrphanGrace: s.config.OrphanGrace.Milliseconds(),
-		ViewMaxBytes: s.config.ViewMaxBytes, Frames: frames,
+		ViewMaxBytes: s.config.ViewMaxBytes, Frames: frames, Memory: s.config.Memory,
 	})
 	loaded := false
 	s.saved, _, err = readCheckpoint(s.store)
@@ -63,7 +63,7 @@ func (s *session) load(ctx context.Context) error {
 		if reason := s.saved.fits(identity, ranges, s.config.ERPDeletedField); reason != "" {
 			return fmt.Errorf("%w: %s", errRebuild, reason)
 		}
-		loaded, err = s.engine.Load(s.store)
+		loaded, err = s.engine.Load(s.store, s.saved.Settings.Link)
 		if err == nil && !loaded {
 			return fmt.Errorf("%w: it was written by another version of this program", errRebuild)
 		}
@@ -82,7 +82,7 @@ func (s *session) load(ctx context.Context) error {
 	s.now = s.saved
 	s.now.Identity, s.now.Deleted = identity, s.config.ERPDeletedField
 	s.now.Settings.ViewMaxBytes, s.now.Settings.Schemas = s.config.ViewMaxBytes, ids
-	return s.engine.Resume(s.saved.Settings.Link)
+	return nil
 }
 
 // deletedPath is the path of the flag that counts as a deletion, nil when there is none.
@@ -184,6 +184,10 @@ func (s *session) catchUp(ctx context.Context, ends map[string][]topic.Range) er
 	}
 	s.reader = r
 	fresh := s.saved.Inputs == nil
+	link := s.control.link
+	if fresh {
+		s.engine.Build(link)
+	}
 	if s.now.Inputs == nil {
 		s.now.Inputs = topic.Position{}
 	}
@@ -196,14 +200,18 @@ func (s *session) catchUp(ctx context.Context, ends map[string][]topic.Range) er
 		}
 	}
 	s.reported = nil
-	link := s.control.link
-	if sameLink(link, s.saved.Settings.Link) && !fresh {
-		s.now.Settings.Link = link
-		if !s.now.Settings.equal(s.saved.Settings) {
-			s.engine.MarkAll()
-		}
+	if !fresh {
+		link = s.saved.Settings.Link
+	}
+	s.now.Settings.Link = s.control.link
+	switch {
+	case fresh:
+		s.engine.Built()
+	case !s.now.Settings.equal(s.saved.Settings):
+		s.engine.MarkAll()
+	}
+	if sameLink(link, s.control.link) {
 		return nil
 	}
-	s.now.Settings.Link = link
-	return s.engine.SetLink(link)
+	return s.engine.SetLink(s.control.link) // it has changed since
 }

@@ -34,7 +34,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Every row in its five variations, each of which must lead to the same published state.
+// Every row in its five variations, and with too little memory for the records, each of which must lead to the same published state.
 func TestTableVariations(t *testing.T) {
 	t.Parallel()
 	for name, v := range map[string]struct {
@@ -47,6 +47,8 @@ func TestTableVariations(t *testing.T) {
 		"c_twice":              {variation{exact: true}, twice, 1},
 		"d_restart":            {variation{restart: true, exact: true}, asGiven, 1},
 		"e_state_deleted":      {variation{restart: true, loseState: true, exact: true}, asGiven, 1},
+		"values_on_disk":       {variation{exact: true, small: true}, asGiven, 1},
+		"on_disk_restart":      {variation{restart: true, exact: true, small: true}, asGiven, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,12 +69,16 @@ type variation struct {
 	before    bool // all steps before the matcher settles for the first time
 	restart   bool // after each step
 	loseState bool // with each restart
+	small     bool // every value is read from the log
 	exact     bool // what the last step produces is checked, too
 }
 
 func run(t *testing.T, c conformance.Case, steps []conformance.Step, v variation) {
 	t.Helper()
 	m := newMatcher(t)
+	if v.small {
+		m = newSmallMatcher(t)
+	}
 	tracker, err := conformance.NewTracker()
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ type Config struct {
 	OrphanGrace     int64          // milliseconds for which a new orphan is held back (R20)
 	ViewMaxBytes    int            // bound of a view's value in bytes, frame included; 0 means DefaultViewMaxBytes (R29a)
 	Frames          [Topics][]byte // what stands before the Avro body in the values of each output topic
-	Epoch           int64          // first part of the version of everything that is published
+	Memory          int64          // bytes that the Engine may take, as far as values can be left in the log; 0: any number
 }
 
 // Engine holds the live records of the four inputs, their groups, and what is published.
@@ -64,8 +64,10 @@ type Engine struct {
 	unsavedTold   []uint32
 	unsavedGroups []uint32
 	log           logState
+	memory        memory
 
 	head   []byte // buffers used again
+	stand  []byte
 	kept   []byte
 	fields []byte
 	view   viewBuffer
@@ -82,6 +84,7 @@ func New(c Config) *Engine {
 		readers: c.Readers, deletedPath: c.ERPDeletedField, grace: c.OrphanGrace, viewMax: c.ViewMaxBytes, frames: c.Frames,
 		seed: maphash.MakeSeed(), blobs: newArena(), lists: newLists(), digests: newDigester(),
 	}
+	e.memory.limit = c.Memory
 	e.keyOrder, e.nameOrder = e.compareKeys, e.compareNames
 	return e
 }
@@ -115,6 +118,7 @@ func (e *Engine) Apply(in Input) (Verdict, error) {
 	if !same {
 		e.settleIn(id, before, f)
 	}
+	e.shed()
 	return Applied, nil
 }
 

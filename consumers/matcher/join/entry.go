@@ -20,6 +20,7 @@ type entry struct {
 	topic  Topic
 	name   []byte // key or identifier
 	blob   []byte // of a record
+	at     uint32 // where in its block that stands
 	pub    publication
 }
 
@@ -38,6 +39,7 @@ func eachEntry(block []byte, fn func(entry) error) error {
 		switch x.tag {
 		case entryRecord:
 			x.kind, x.isLive = Kind(d.byte()), d.byte() == 1
+			x.at = uint32(len(block) - len(d.b))
 			x.blob = d.bytes()
 			n, w := binary.Uvarint(x.blob)
 			d.bad = d.bad || w <= 0 || n > uint64(len(x.blob)-w)

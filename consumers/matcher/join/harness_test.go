@@ -127,6 +127,7 @@ type matcher struct {
 	outs    published
 	grace   int64
 	bytes   int
+	memory  int64 // bound of what the engine takes
 	now     int64
 
 	engine *join.Engine
@@ -144,7 +145,17 @@ type saved struct {
 }
 
 func newMatcher(t testing.TB) *matcher {
-	m := &matcher{t: t, schemas: &schemas{ids: map[string]int{}}, store: newMemory(), link: conformance.DefaultLink(), outs: published{allow: -1}}
+	return startMatcher(&matcher{t: t, schemas: &schemas{ids: map[string]int{}}, store: newMemory(), link: conformance.DefaultLink(), outs: published{allow: -1}})
+}
+
+// newSmallMatcher has so little memory that every value is read from the log.
+func newSmallMatcher(t testing.TB) *matcher {
+	m := newMatcher(t)
+	m.memory = 1
+	return startMatcher(m)
+}
+
+func startMatcher(m *matcher) *matcher {
 	m.start()
 	return m
 }
@@ -152,7 +163,7 @@ func newMatcher(t testing.TB) *matcher {
 func (m *matcher) newEngine() *join.Engine {
 	frame := func(id byte) []byte { return []byte{0, 0, 0, 0, id} }
 	return join.New(join.Config{
-		Readers: m.schemas.reader, ERPDeletedField: []string{conformance.ERPDeletedField}, OrphanGrace: m.grace, ViewMaxBytes: m.bytes,
+		Readers: m.schemas.reader, ERPDeletedField: []string{conformance.ERPDeletedField}, OrphanGrace: m.grace, ViewMaxBytes: m.bytes, Memory: m.memory,
 		Frames: [join.Topics][]byte{frame(1), frame(2), frame(3)},
 	})
 }
@@ -163,7 +174,7 @@ func (m *matcher) start() {
 	m.epoch++
 	e := m.newEngine()
 	m.engine = e
-	loaded, err := e.Load(m.store)
+	loaded, err := e.Load(m.store, m.saved.link)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -171,9 +182,6 @@ func (m *matcher) start() {
 		m.saved = saved{}
 	}
 	e.Begin(m.epoch)
-	if err := e.Resume(m.saved.link); err != nil {
-		m.t.Fatal(err)
-	}
 	from := m.saved.seen
 	if m.fault == blindAfterCrash || m.fault == blindAfterLoss && !loaded {
 		from = len(m.outs.outs)
@@ -203,6 +211,9 @@ func (m *matcher) apply() {
 		if _, err := m.engine.Apply(m.log[m.read]); err != nil {
 			m.t.Fatal(err)
 		}
+	}
+	if err := m.engine.Spill(m.store); err != nil {
+		m.t.Fatal(err)
 	}
 }
 

@@ -16,11 +16,11 @@ var seeds = flag.Int("seeds", 500, "how many seeded histories to check")
 // Section 15: random histories with restarts, kills and losses, compared after every step with the direct computation.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	for part := range 2 {
-		t.Run(fmt.Sprint(part), func(t *testing.T) {
+	for name, make := range map[string]func(testing.TB) *matcher{"in_memory": newMatcher, "on_disk": newSmallMatcher} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := part; seed < *seeds; seed += 2 {
-				if err := history(t, uint64(seed), sound); err != nil {
+			for seed := range *seeds {
+				if err := history(t, make(t), uint64(seed), sound); err != nil {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
 			}
@@ -38,7 +38,7 @@ func TestHistoriesFindBrokenMatchers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(100) {
-				if history(t, seed, b) != nil {
+				if history(t, newMatcher(t), seed, b) != nil {
 					return
 				}
 			}
@@ -48,10 +48,9 @@ func TestHistoriesFindBrokenMatchers(t *testing.T) {
 }
 
 // history runs one seed and returns what is wrong.
-func history(t *testing.T, seed uint64, b fault) error {
+func history(t *testing.T, m *matcher, seed uint64, b fault) error {
 	t.Helper()
 	h := conformance.NewHistory(seed)
-	m := newMatcher(t)
 	m.fault = b
 	if h.Chance(30) {
 		m.grace = 1000

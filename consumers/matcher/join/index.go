@@ -23,6 +23,15 @@ func (x *index) find(hash uint32, same func(id uint32) bool) uint32 {
 	return 0
 }
 
+// expect makes room for n numbers in an index that is empty.
+func (x *index) expect(n int) {
+	size := 64
+	for n >= size/4*3 && size < 1<<28 {
+		size *= 2
+	}
+	x.slots = make([]slot, size)
+}
+
 // add puts in a number that find does not find.
 func (x *index) add(hash, id uint32) {
 	if x.n >= len(x.slots)/4*3 {

@@ -186,5 +186,13 @@ func ruleValue(v avro.Value) rule.Value {
 
 // sameKept reports whether a value is what is kept already.
 func (e *Engine) sameKept(id uint32, kept []byte) bool {
-	return e.records.at(id).is(live) && bytes.Equal(e.row(id).value, kept)
+	r := e.records.at(id)
+	switch {
+	case !r.is(live):
+		return false
+	case r.is(away):
+		d := e.digests.of(kept)
+		return bytes.HasPrefix(e.row(id).value, d[:])
+	}
+	return bytes.Equal(e.row(id).value, kept)
 }

@@ -16,18 +16,16 @@ func (e *Engine) SetLink(link *customer.Link) error {
 	return nil
 }
 
-// Resume sets the link under which the state was published that Load has read: the outputs are not computed again.
-func (e *Engine) Resume(link *customer.Link) error {
-	if err := e.regroup(link); err != nil {
-		return err
-	}
-	for id := uint32(1); id <= e.records.n; id++ {
-		r := e.records.at(id)
-		if r.is(live) && (r.kind == Contact || r.kind == Note) && r.pub[slotUnmatched] == 0 && e.orphanReason(r) != "" {
-			e.mark(id) // it was within its grace
-		}
-	}
-	return nil
+// Build sets the link of an Engine whose state is built as a whole: until Built nothing is marked.
+func (e *Engine) Build(link *customer.Link) {
+	e.setLink(link)
+	e.bulk = true
+}
+
+// Built ends what Build began. The next Settle computes every output.
+func (e *Engine) Built() {
+	e.bulk = false
+	e.MarkAll()
 }
 
 // MarkAll makes the next Settle compute every output again.
@@ -46,11 +44,7 @@ func (e *Engine) MarkAll() {
 
 // regroup places every Account and ERP customer by its identifier under the link.
 func (e *Engine) regroup(link *customer.Link) error {
-	e.link = nil
-	if link != nil {
-		l := *link
-		e.link, e.salesforcePath, e.erpPath = &l, []string{l.SalesforceField}, l.ERPPath()
-	}
+	e.setLink(link)
 	e.bulk = true
 	defer func() { e.bulk = false }()
 	e.ungroup()
@@ -60,24 +54,34 @@ func (e *Engine) regroup(link *customer.Link) error {
 			continue
 		}
 		r.group, r.miss = 0, 0
-		if !r.is(live) || e.link == nil {
+		if !r.is(live) {
 			continue
 		}
-		var f facts
-		if err := e.identify(&f, r.kind, e.key(id), e.lookupIn(id)); err != nil {
+		if err := e.assign(id); err != nil {
 			return err
 		}
-		r.miss = missCode(f.miss)
-		if f.miss == (rule.Miss{}) {
-			e.join(id, []byte(f.identifier))
-		}
+		e.shed()
 	}
 	return nil
 }
 
+func (e *Engine) setLink(link *customer.Link) {
+	e.link = nil
+	if link != nil {
+		l := *link
+		e.link, e.salesforcePath, e.erpPath = &l, []string{l.SalesforceField}, l.ERPPath()
+	}
+}
+
 // lookupIn returns how fields of a live record are looked up.
 func (e *Engine) lookupIn(id uint32) func(path []string) (rule.Value, error) {
-	return func(path []string) (rule.Value, error) { return e.valueOf(e.row(id).value, path) }
+	return func(path []string) (rule.Value, error) {
+		w, err := e.full(id)
+		if err != nil {
+			return rule.Value{}, err
+		}
+		return e.valueOf(w.value, path)
+	}
 }
 
 // ungroup empties every group and forgets which identifiers are alike.
@@ -96,33 +100,6 @@ func (e *Engine) ungroup() {
 		gr.family = 0
 		e.markGroup(g) // to free it when it stays empty
 	}
-}
-
-// placeRelated attaches all Contacts and notes to what they name.
-func (e *Engine) placeRelated() error {
-	n := e.records.n // parents that are not known get places behind
-	for id := uint32(1); id <= n; id++ {
-		r := e.records.at(id)
-		if !r.is(live) || r.kind != Contact && r.kind != Note {
-			continue
-		}
-		f := facts{live: true}
-		var err error
-		if r.kind == Note {
-			f.links, err = e.linksOf(e.row(id).value)
-		} else {
-			err = e.learn(&f, Contact, nil, e.lookupIn(id))
-		}
-		if err != nil {
-			return err
-		}
-		if r.kind == Contact {
-			e.moveContact(id, *r, f)
-		} else {
-			e.moveNote(id, f)
-		}
-	}
-	return nil
 }
 
 // Observe tells the Engine what an output topic holds under a key: value nil for a tombstone. What another process, or

@@ -1,24 +1,33 @@
 package join
 
 import (
-	"encoding/binary"
 	"fmt"
+
+	"crosswalk/consumers/matcher/rule"
+	"crosswalk/internal/customer"
 )
 
-// Load reads the log of a Store into a new Engine. It reports false when there is none that this program can read.
-// Resume has to follow.
-func (e *Engine) Load(s Store) (bool, error) {
+// Load reads the log of a Store into a new Engine, under the link by which the outputs were published that it knows of.
+// It reports false when there is no log that this program can read; the link is set then, too.
+//
+// The log is read from its end to its beginning: the first entry for a thing is the one that is true, and its value is
+// looked at while it is at hand.
+func (e *Engine) Load(s Store, link *customer.Link) (bool, error) {
+	e.setLink(link)
+	e.memory.store = s
 	head, ok, err := s.Get(logKey)
 	if err != nil || !ok || len(head) == 0 || head[0] != logFormat {
 		return false, err
 	}
 	d := decoder{b: head[1:]}
 	e.log.first, e.log.next, e.floor = uint32(d.uvarint()), uint32(d.uvarint()), uint32(d.uvarint())
+	e.log.tail = e.log.next
 	key := d.take(uint64(len(e.digests.key)))
 	if d.bad {
 		return false, errDamaged
 	}
 	e.digests.use(key)
+	e.byRecord.expect(int(d.uvarint()))
 	known, _, err := s.Get(shapesKey)
 	if err != nil {
 		return false, err
@@ -28,62 +37,159 @@ func (e *Engine) Load(s Store) (bool, error) {
 	}
 	e.bulk = true
 	defer func() { e.bulk = false }()
-	err = s.Scan(blockPrefix, func(key, block []byte) error {
-		if len(key) != len(blockPrefix)+4 {
-			return errDamaged
-		}
-		n := binary.BigEndian.Uint32(key[len(blockPrefix):])
-		if n < e.log.first || n >= e.log.next {
-			return nil // was written ahead by a Commit that did not come to its end
-		}
-		e.log.size += int64(len(block))
-		return eachEntry(block, func(x entry) error { return e.restore(n, x) })
-	})
-	if err != nil {
+	if err := e.readBack(s); err != nil {
 		return false, fmt.Errorf("load state: %w", err)
 	}
-	return true, e.placeRelated()
+	e.endLoad()
+	return true, nil
 }
 
-func (e *Engine) restore(block uint32, x entry) error {
-	if x.tag == entryRecord {
-		return e.restoreRecord(block, x)
-	}
-	owner := uint32(0)
-	if x.topic == Ambiguous {
-		owner = e.groupOf(x.name)
-	} else {
-		owner = e.place(x.kind, x.name)
-	}
-	pub := e.publication(x.topic, owner)
-	if x.pub.rev == 0 {
-		if *pub != 0 {
-			e.dropPublication(x.topic, owner)
+// block is one block of the log as it was read, or why it could not be.
+type block struct {
+	number uint32
+	bytes  []byte
+	err    error
+}
+
+// readBack restores what the blocks hold, the last one first. Blocks are read ahead while others are restored.
+func (e *Engine) readBack(s Store) error {
+	blocks, stop := make(chan block, 8), make(chan struct{})
+	go func() {
+		defer close(blocks)
+		for n := e.log.next; n > e.log.first; n-- {
+			b, ok, err := s.Get(blockKey(n - 1))
+			if err == nil && !ok {
+				err = errDamaged
+			}
+			select {
+			case blocks <- block{n - 1, b, err}:
+			case <-stop:
+				return
+			}
 		}
+	}()
+	var err error
+	for b := range blocks {
+		if err != nil {
+			continue // until the reading has ended
+		}
+		if err = b.err; err == nil {
+			e.log.size += int64(len(b.bytes))
+			err = eachEntry(b.bytes, func(x entry) error { return e.restore(b.number, x) })
+		}
+		if err != nil {
+			close(stop)
+		}
+	}
+	return err
+}
+
+// restore takes an entry, unless a later one for the same thing was taken. Until endLoad the marks of what differs from
+// the log say for which publications there was one.
+func (e *Engine) restore(block uint32, x entry) error {
+	owner := uint32(0)
+	switch {
+	case x.tag == entryRecord:
+		return e.restoreRecord(block, x)
+	case x.topic == Ambiguous:
+		owner = e.groupOf(x.name)
+		g := e.groups.at(owner)
+		if g.unsaved {
+			return nil
+		}
+		g.unsaved = true
+	default:
+		owner = e.place(x.kind, x.name)
+		r := e.records.at(owner)
+		if r.is(toldFlag(x.topic)) {
+			return nil
+		}
+		r.flags |= toldFlag(x.topic)
+	}
+	if x.pub.rev == 0 {
 		return nil
 	}
-	if *pub == 0 {
-		*pub = e.published.add()
-		e.stats.published(e, x.topic, owner, 1)
-	}
+	pub := e.publication(x.topic, owner)
+	*pub = e.published.add()
+	e.stats.published(e, x.topic, owner, 1)
 	e.setNear(*pub, x.pub.near)
 	*e.published.at(*pub) = publication{x.pub.digest, x.pub.rev, block, x.pub.near}
 	return nil
 }
 
 func (e *Engine) restoreRecord(block uint32, x entry) error {
-	id := e.place(x.kind, keyOfBlob(x.blob))
+	key := keyOfBlob(x.blob)
+	id := e.find(x.kind, key)
+	if id == 0 {
+		id = e.create(x.kind, key)
+	}
 	r := e.records.at(id)
-	old := r.blob
-	r.blob = e.blobs.put(x.blob)
-	e.blobs.release(old)
-	if r.is(live) != x.isLive {
-		e.stats.count(r.kind, x.isLive)
+	if r.is(known) {
+		return nil
 	}
-	r.flags = known
-	if x.isLive {
-		r.flags |= live
+	e.replace(r, x.blob)
+	r.block, r.at = block, x.at
+	r.flags |= known
+	if !x.isLive {
+		return nil
 	}
-	r.block = block
+	r.flags |= live
+	e.stats.count(r.kind, true)
+	if err := e.settleLoaded(id, r); err != nil {
+		return err
+	}
+	e.shed()
 	return nil
+}
+
+// settleLoaded brings a live record to its place among the others.
+func (e *Engine) settleLoaded(id uint32, r *record) error {
+	w := e.row(id)
+	f := facts{live: true}
+	var err error
+	switch r.kind {
+	case Note:
+		if f.links, err = e.linksOf(w.value); err == nil {
+			e.moveNote(id, f)
+		}
+	case Contact:
+		if err = e.learn(&f, Contact, w.key, e.lookupIn(id)); err == nil {
+			e.moveContact(id, *r, f)
+		}
+	default:
+		err = e.assign(id)
+	}
+	return err
+}
+
+// assign brings a live Account or ERP customer that is in no group into that of its identifier.
+func (e *Engine) assign(id uint32) error {
+	if e.link == nil {
+		return nil
+	}
+	r := e.records.at(id)
+	var f facts
+	if err := e.identify(&f, r.kind, e.key(id), e.lookupIn(id)); err != nil {
+		return err
+	}
+	r.miss = missCode(f.miss)
+	if f.miss == (rule.Miss{}) {
+		e.join(id, []byte(f.identifier))
+	}
+	return nil
+}
+
+// endLoad takes the marks of the load away and marks what was waiting.
+func (e *Engine) endLoad() {
+	e.bulk = false
+	for g := uint32(1); g <= e.groups.n; g++ {
+		e.groups.at(g).unsaved = false
+	}
+	for id := uint32(1); id <= e.records.n; id++ {
+		r := e.records.at(id)
+		r.flags &^= told0 | told1
+		if r.is(live) && (r.kind == Contact || r.kind == Note) && r.pub[slotUnmatched] == 0 && e.orphanReason(r) != "" {
+			e.mark(id) // it was within its grace
+		}
+	}
 }

@@ -10,8 +10,9 @@ import (
 // costs a copy and not a place in a search tree. When more than half of the log is out of date, its oldest blocks are
 // taken away, what is still true of them being written again at the end.
 const (
-	blockBytes = 256 << 10
-	logSlack   = 4 << 20 // the log may be so much longer than twice what is true of it
+	blockBytes      = 256 << 10
+	smallBlockBytes = 16 << 10
+	logSlack        = 4 << 20 // the log may be so much longer than twice what is true of it
 
 	// aheadBytes bounds the memory of one write. When more has changed, blocks are written before the write that makes
 	// them part of the log: until then nothing reads them, and what a crash leaves of them is written over.
@@ -41,16 +42,20 @@ type Store interface {
 // logState is where the log stands.
 type logState struct {
 	first, next uint32 // blocks [first, next)
-	size        int64  // their bytes
+	tail        uint32 // blocks [next, tail) are written and become part of the log with the next commit
+	size        int64  // bytes of [first, tail)
 }
 
 // liveBytes is about what the log would take if nothing in it were out of date.
-func (e *Engine) liveBytes() int64 { return e.blobs.used + 48*int64(e.published.count()) }
+func (e *Engine) liveBytes() int64 {
+	return e.blobs.used + e.memory.bytes + 48*int64(e.published.count())
+}
 
 // Commit writes what differs from the log, together with extra, in one atomic write. It must be called only when
 // everything that Settle published is acknowledged (R33). After an error the Engine must be given up.
 func (e *Engine) Commit(s Store, extra ...Pair) error {
-	w := logWriter{Engine: e, store: s, block: e.log.next}
+	e.memory.store = s
+	w := logWriter{Engine: e, store: s, block: e.log.tail}
 	for _, id := range e.unsaved {
 		w.record(id)
 	}
@@ -75,6 +80,7 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 	head = binary.AppendUvarint(head, uint64(w.block))
 	head = binary.AppendUvarint(head, uint64(e.floor))
 	head = append(head, e.digests.key[:]...)
+	head = binary.AppendUvarint(head, uint64(e.records.count()))
 	w.set = append(w.set, extra...)
 	if pair, changed := e.shapes.pair(); changed {
 		w.set = append(w.set, pair)
@@ -83,7 +89,7 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 	if err := s.Write(w.set, w.drop); err != nil {
 		return err
 	}
-	e.log = logState{first, w.block, e.log.size + w.written - w.dropped}
+	e.log = logState{first, w.block, w.block, e.log.size + w.written - w.dropped}
 	e.shapes.saved = len(e.shapes.all)
 	e.forgetUnsaved()
 	return nil
@@ -93,15 +99,10 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 func (e *Engine) Unsaved() bool { return len(e.unsaved)+len(e.unsavedTold)+len(e.unsavedGroups) > 0 }
 
 func (e *Engine) forgetUnsaved() {
-	for _, id := range e.unsaved {
-		e.records.at(id).flags &^= unsaved
-	}
 	for _, id := range e.unsavedTold {
 		e.records.at(id).flags &^= told0 | told1
 	}
-	for _, id := range e.unsaved {
-		e.reap(id)
-	}
+	e.forgetUnsavedRecords()
 	for _, id := range e.unsavedTold {
 		e.reap(id)
 	}
@@ -109,7 +110,17 @@ func (e *Engine) forgetUnsaved() {
 		e.groups.at(g).unsaved = false
 		e.reapGroup(g)
 	}
-	e.unsaved, e.unsavedTold, e.unsavedGroups = e.unsaved[:0], e.unsavedTold[:0], e.unsavedGroups[:0]
+	e.unsavedTold, e.unsavedGroups = e.unsavedTold[:0], e.unsavedGroups[:0]
+}
+
+func (e *Engine) forgetUnsavedRecords() {
+	for _, id := range e.unsaved {
+		e.records.at(id).flags &^= unsaved
+	}
+	for _, id := range e.unsaved {
+		e.reap(id)
+	}
+	e.unsaved = e.unsaved[:0]
 }
 
 // logWriter is one Commit under way.
@@ -139,7 +150,7 @@ func (w *logWriter) cut() {
 		w.note(w.store.Write(w.set, nil))
 		w.set, w.ahead = nil, 0
 	}
-	w.buf = make([]byte, 0, min(cap(w.buf), 2*blockBytes))
+	w.buf = make([]byte, 0, min(cap(w.buf), 2*w.blockSize()))
 }
 
 func (w *logWriter) note(err error) {
@@ -148,18 +159,29 @@ func (w *logWriter) note(err error) {
 	}
 }
 
+// blockSize is how long blocks are at least: shorter when single values are read from them.
+func (w *logWriter) blockSize() int {
+	if w.memory.limit > 0 {
+		return smallBlockBytes
+	}
+	return blockBytes
+}
+
 func (w *logWriter) cutWhenFull() {
-	if len(w.buf) >= blockBytes {
+	if len(w.buf) >= w.blockSize() {
 		w.cut()
 	}
 }
 
 func (w *logWriter) record(id uint32) {
+	w.recordBlob(w.records.at(id), w.blobs.get(w.records.at(id).blob))
+}
+
+func (w *logWriter) recordBlob(r *record, blob []byte) {
 	w.cutWhenFull()
-	r := w.records.at(id)
 	w.buf = append(w.buf, entryRecord, byte(r.kind), boolByte(r.is(live)))
-	w.name(w.blobs.get(r.blob))
-	r.block = w.block
+	r.block, r.at = w.block, uint32(len(w.buf))
+	w.name(blob)
 }
 
 func (w *logWriter) published(t Topic, owner uint32) {
@@ -212,8 +234,12 @@ func (w *logWriter) produced() int64 { return w.written + int64(len(w.buf)) }
 func (w *logWriter) keepEntry(block uint32, x entry) error {
 	switch x.tag {
 	case entryRecord:
-		if id := w.find(x.kind, keyOfBlob(x.blob)); id != 0 && w.records.at(id).block == block {
-			w.record(id)
+		id := w.find(x.kind, keyOfBlob(x.blob))
+		if id == 0 {
+			return nil
+		}
+		if r := w.records.at(id); r.block == block {
+			w.recordBlob(r, x.blob) // its value may be away
 		}
 	case entryPublished, entryAmbiguous:
 		owner := w.ownerOf(x)

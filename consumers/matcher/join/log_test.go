@@ -54,7 +54,7 @@ func TestDamagedLogIsAnError(t *testing.T) {
 		}
 		for _, damaged := range [][]byte{block[:len(block)-1], append([]byte{9}, block...), {1, 1, 1, 0xff}, {2, 1, 7, 0, 0}} {
 			b.store.m[key] = damaged
-			if _, err := b.newEngine().Load(b.store); err == nil {
+			if _, err := b.newEngine().Load(b.store, nil); err == nil {
 				t.Errorf("a block that is damaged is read")
 			}
 		}
@@ -67,7 +67,7 @@ func TestLogOfAnotherFormatIsNone(t *testing.T) {
 	b := setup(t)
 	b.step(matched()...)
 	b.store.m["log"][0]++
-	if loaded, err := b.newEngine().Load(b.store); loaded || err != nil {
+	if loaded, err := b.newEngine().Load(b.store, nil); loaded || err != nil {
 		t.Errorf("loaded %v, %v", loaded, err)
 	}
 }

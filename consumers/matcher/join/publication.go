@@ -65,6 +65,7 @@ func (e *Engine) Settle(now int64, to Publisher) error {
 		if err := s.settleRecord(id, now); err != nil {
 			return err
 		}
+		s.shed()
 	}
 	if err := s.withdrawAll(); err != nil {
 		return err
@@ -199,13 +200,17 @@ func (e *Engine) tell(t Topic, owner uint32) {
 		}
 		return
 	}
-	told := told0
-	if t == View {
-		told = told1
-	}
 	r := e.records.at(owner)
 	if !r.is(told0 | told1) {
 		e.unsavedTold = append(e.unsavedTold, owner)
 	}
-	r.flags |= told
+	r.flags |= toldFlag(t)
+}
+
+// toldFlag says of a record that what is published of it in a topic differs from what the log has.
+func toldFlag(t Topic) flag {
+	if t == View {
+		return told1
+	}
+	return told0
 }

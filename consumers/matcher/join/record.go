@@ -18,12 +18,13 @@ type record struct {
 	notes   list      // of an Account or Contact: the live notes linked to it
 	pub     [2]uint32 // what is published of it: publications by slot
 	block   uint32    // the block of the log that holds it
+	at      uint32    // where in that block its blob stands
 	kind    Kind
 	miss    uint8 // of a live Account or ERP customer without an identifier: index into misses
 	flags   flag
 }
 
-type flag uint8
+type flag uint16
 
 const (
 	live    flag = 1 << iota // has a value that counts (R1, erp_deleted_field)
@@ -34,6 +35,8 @@ const (
 	unsaved                  // differs from what the log has
 	told0                    // publication slot 0 differs from what the log has
 	told1                    // publication slot 1 differs from what the log has
+	away                     // its value is in the log only, see memory
+	used                     // its value was needed since memory was last looked for here
 )
 
 // The publication slots of a record.
@@ -45,7 +48,7 @@ const (
 func (r *record) is(f flag) bool { return r.flags&f != 0 }
 
 // row is a record's blob: its key, its version, then the value of a live record as it is kept, or the time of a dead one's
-// deletion.
+// deletion, or what stands for a value that is away.
 type row struct {
 	key     []byte
 	version change.Version
@@ -75,9 +78,17 @@ func (e *Engine) write(id uint32, key []byte, v change.Version, value []byte) {
 	head = binary.AppendVarint(head, v.Epoch)
 	head = binary.AppendVarint(head, v.Rev)
 	e.head = head
-	r := e.records.at(id)
+	e.replace(e.records.at(id), head, value)
+}
+
+// replace gives the record another blob, made of the parts.
+func (e *Engine) replace(r *record, parts ...[]byte) {
 	old := r.blob
-	r.blob = e.blobs.put(head, value)
+	if r.is(away) {
+		e.back(e.blobs.get(old))
+		r.flags &^= away
+	}
+	r.blob = e.blobs.put(parts...)
 	e.blobs.release(old)
 }
 
@@ -99,9 +110,15 @@ func (e *Engine) place(kind Kind, key []byte) uint32 {
 	if id := e.find(kind, key); id != 0 {
 		return id
 	}
+	id := e.create(kind, key)
+	e.write(id, key, change.Version{}, nil)
+	return id
+}
+
+// create makes a record for a key that has none. Its blob has to be written at once.
+func (e *Engine) create(kind Kind, key []byte) uint32 {
 	id := e.records.add()
 	e.records.at(id).kind = kind
-	e.write(id, key, change.Version{}, nil)
 	e.byRecord.add(e.recordHash(kind, key), id)
 	return id
 }
@@ -148,7 +165,7 @@ func (e *Engine) save(id uint32) {
 // reap frees the record when nothing needs its place any more.
 func (e *Engine) reap(id uint32) {
 	r := e.records.at(id)
-	if r.blob == 0 || r.flags != 0 || r.related.n > 0 || r.notes.n > 0 || r.pub != [2]uint32{} {
+	if r.blob == 0 || r.flags&^used != 0 || r.related.n > 0 || r.notes.n > 0 || r.pub != [2]uint32{} {
 		return
 	}
 	e.byRecord.remove(e.recordHash(r.kind, e.key(id)), id)

@@ -7,6 +7,7 @@ type Stats struct {
 	Ambiguous  int               // ambiguous groups
 	Unmatched  [Customer + 1]int // reported records by Kind
 	NearMisses int               // reported records that list near misses
+	OnDisk     int               // live records whose values are in the log only
 }
 
 // Stats returns the present counts.

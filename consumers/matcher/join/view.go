@@ -126,12 +126,15 @@ func (e *Engine) appendPart(b []byte, p *part) ([]byte, error) {
 
 // appendRecord appends a record's key and fields, or no fields when it is bare.
 func (e *Engine) appendRecord(b []byte, id uint32, bare bool) ([]byte, error) {
-	row := e.row(id)
-	b = appendBytes(b, row.key)
 	if bare {
-		return append(b, 0), nil
+		return append(appendBytes(b, e.key(id)), 0), nil
 	}
-	b, err := e.appendKept(b, row.value)
+	row, err := e.full(id)
+	if err != nil {
+		return nil, err
+	}
+	b = appendBytes(b, row.key)
+	b, err = e.appendKept(b, row.value)
 	if err != nil {
 		return nil, fmt.Errorf("encode fields of %s: %w", row.key, err)
 	}
@@ -140,7 +143,10 @@ func (e *Engine) appendRecord(b []byte, id uint32, bare bool) ([]byte, error) {
 
 // appendNote appends a note as it is shown with an Account: with those of its links that lead there (R18).
 func (e *Engine) appendNote(b []byte, id, account uint32) ([]byte, error) {
-	row := e.row(id)
+	row, err := e.full(id)
+	if err != nil {
+		return nil, err
+	}
 	b = appendBytes(b, row.key)
 	links := e.lists.items(&e.records.at(id).related)
 	n := 0
