@@ -5,55 +5,38 @@
 // published, and nothing else.
 //
 // Each part runs in a process of its own, so that what it takes is its own: the simulated org, the broker and registry
-// (a `crosswalk run console`, when no real ones are given), and the three measured parts one after the other. Printed are
-// rows/s, CPU seconds per million rows and peak memory of each, and the ratios.
+// (a `crosswalk run console`, when no real ones are given), and the three measured parts one after the other. Before
+// them the snapshot of an org a tenth as large is measured. Printed are rows/s, CPU seconds per million rows and peak
+// memory of each, and the ratios; the memory of both snapshots on their way, which must not depend on the org's size;
+// and the API calls, which must be the pages and a constant.
 //
-//	go build -o /tmp/crosswalk ./cmd/crosswalk && go run ./internal/bench/snapshot -binary /tmp/crosswalk -accounts 100000 -contacts 300000
+//	go build -o /tmp/crosswalk ./cmd/crosswalk
+//	go run ./internal/bench/snapshot -binary /tmp/crosswalk -accounts 1000000 -contacts 3000000 \
+//	  -brokers $(deploy/local/kafka start) -registry $(deploy/local/registry start)
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
+
+	"crosswalk/internal/bench/process"
 )
 
 // options are the flags; the parts get them handed on.
 type options struct {
-	Part, Binary, Brokers, Registry, Org, State string
-	Accounts, Contacts                          int
-	Salesforce                                  login
-}
-
-// login is the simulator's own line.
-type login struct {
-	LoginURL     string `json:"login_url"`
-	InstanceURL  string `json:"instance_url"`
-	ClientID     string `json:"client_id"`
-	ClientSecret string `json:"client_secret"`
-	Username     string `json:"username"`
-	Password     string `json:"password"`
-	ControlURL   string `json:"control_url"`
-}
-
-// figures is what a part prints when it is done.
-type figures struct {
-	Rows    int64   `json:"rows"`
-	Seconds float64 `json:"seconds"` // of the measured work, not of the process
-	CPU     float64 `json:"cpu"`     // seconds, of the whole process unless the part measured its own work
-	Peak    int64   `json:"peak"`    // bytes, of the whole process
-	Bytes   int64   `json:"bytes"`
+	Part, Binary, Brokers, Registry, Org, State, Profile string
+	Accounts, Contacts                                   int
+	AllFields, Gzip                                      bool
+	Salesforce                                           process.Login
 }
 
 func main() {
@@ -65,6 +48,9 @@ func main() {
 	flag.StringVar(&o.Registry, "registry", "", "URL of the schema registry that belongs to it")
 	flag.IntVar(&o.Accounts, "accounts", 20000, "number of accounts")
 	flag.IntVar(&o.Contacts, "contacts", 60000, "number of contacts")
+	flag.BoolVar(&o.AllFields, "all-fields", false, "read every field of the objects, some 60, instead of 20")
+	flag.BoolVar(&o.Gzip, "gzip", false, "let the org compress its pages")
+	flag.StringVar(&o.Profile, "profile", "", "write CPU and allocation profiles of the parts to this folder")
 	part := flag.String("part", "", "options of a part, as JSON (set by the program itself)")
 	flag.Parse()
 	err := error(nil)
@@ -89,117 +75,132 @@ func conduct(ctx context.Context, o options) error {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }() // left behind at worst
-	o.State, o.Org = filepath.Join(work, "state"), fmt.Sprintf("bench%d", os.Getpid())
-	endSimulator, err := start(ctx, &o.Salesforce, o.Binary, "simulator", "--seed", "1", "--accounts", fmt.Sprint(o.Accounts), "--contacts", fmt.Sprint(o.Contacts))
-	if err != nil {
-		return err
-	}
-	defer endSimulator()
-	if err := plain(ctx, o.Salesforce.ControlURL); err != nil {
-		return err
-	}
 	if o.Brokers == "" {
-		var e struct{ Kafka, Registry string }
-		endBroker, err := start(ctx, &e, o.Binary, "run", "console", "--json", "--data-dir", filepath.Join(work, "broker"))
+		var e process.Endpoints
+		end, err := process.Start(ctx, &e, o.Binary, "run", "console", "--json", "--data-dir", filepath.Join(work, "broker"))
 		if err != nil {
 			return err
 		}
-		defer endBroker()
+		defer end()
 		o.Brokers, o.Registry = e.Kafka, e.Registry
 	}
-	fmt.Printf("%-34s %10s %8s %10s %14s %10s\n", "part", "rows", "s", "rows/s", "CPU s/M rows", "peak MiB")
-	var all []figures
-	for _, p := range []struct{ name, what string }{
-		{"snapshot", "snapshot: read, merge, keep, publish"}, {"download", "download the same pages, drop them"}, {"produce", "produce the same records only"},
-	} {
-		o.Part = p.name
-		f, err := measure(ctx, o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		all = append(all, f)
-		fmt.Printf("%-34s %10d %8.2f %10.0f %14.2f %10.0f\n", p.what, f.Rows, f.Seconds, float64(f.Rows)/f.Seconds, f.CPU*1e6/float64(f.Rows), float64(f.Peak)/(1<<20))
+	small := o
+	small.Accounts, small.Contacts, small.Profile = max(1, o.Accounts/10), max(1, o.Contacts/10), ""
+	few, err := org(ctx, work, "small", small, "snapshot")
+	if err != nil {
+		return err
 	}
-	for i, name := range []string{"", "downloading", "producing"} {
+	all, err := org(ctx, work, "large", o, "snapshot", "download", "produce")
+	if err != nil {
+		return err
+	}
+	report(few[0], all)
+	return nil
+}
+
+// org starts a simulated org and measures parts with it.
+func org(ctx context.Context, work, name string, o options, parts ...string) ([]figures, error) {
+	o.State, o.Org = filepath.Join(work, "state-"+name), fmt.Sprintf("bench%d%s", os.Getpid(), name)
+	end, err := process.Start(ctx, &o.Salesforce, o.Binary, "simulator", "--seed", "1", "--accounts", fmt.Sprint(o.Accounts), "--contacts", fmt.Sprint(o.Contacts))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if err := prepare(ctx, o); err != nil {
+		return nil, err
+	}
+	all := make([]figures, len(parts))
+	for i, part := range parts {
+		o.Part = part
+		if all[i], err = measure(ctx, o); err != nil {
+			return nil, fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	return all, nil
+}
+
+// prepare gives the objects two custom fields each (Account has one already) and, unless gzip is wanted, makes the org
+// answer uncompressed: its gzip would be slower than what is measured.
+func prepare(ctx context.Context, o options) error {
+	type field struct {
+		Name, Type       string
+		Precision, Scale int
+		MadeUp           bool `json:"madeUp"`
+	}
+	for _, f := range []struct {
+		object string
+		field  field
+	}{
+		{"Account", field{"Credit_Limit__c", "currency", 16, 2, true}},
+		{"Contact", field{"Collector__c", "string", 0, 0, true}},
+		{"Contact", field{"Open_Amount__c", "currency", 16, 2, true}},
+	} {
+		if err := process.Control(ctx, o.Salesforce.ControlURL, http.MethodPost, "/fields/"+f.object, f.field, nil); err != nil {
+			return err
+		}
+	}
+	return process.Control(ctx, o.Salesforce.ControlURL, http.MethodPatch, "/settings", map[string]bool{"no_gzip": !o.Gzip}, nil)
+}
+
+// measure runs one part in a process of its own. API calls are counted where they arrive.
+func measure(ctx context.Context, o options) (f figures, err error) {
+	before, err := apiCalls(ctx, o)
+	if err != nil {
+		return f, err
+	}
+	used, err := process.Self(ctx, o, &f)
+	if err != nil {
+		return f, err
+	}
+	if f.CPU == 0 {
+		f.CPU = used.CPU
+	}
+	f.Peak = used.Peak
+	after, err := apiCalls(ctx, o)
+	f.APICalls = after - before
+	return f, err
+}
+
+func apiCalls(ctx context.Context, o options) (int64, error) {
+	var stats struct {
+		APICalls int64 `json:"api_calls"`
+	}
+	err := process.Control(ctx, o.Salesforce.ControlURL, http.MethodGet, "/stats", nil, &stats)
+	return stats.APICalls, err
+}
+
+// report prints the tables.
+func report(few figures, all []figures) {
+	fmt.Printf("%-34s %10s %8s %10s %14s %10s\n", "part", "rows", "s", "rows/s", "CPU s/M rows", "peak MiB")
+	for i, what := range []string{"snapshot: read, merge, keep, publish", "download the same pages, drop them", "produce the same records only"} {
+		f := all[i]
+		fmt.Printf("%-34s %10d %8.2f %10.0f %14.2f %10.0f\n", what, f.Rows, f.Seconds, float64(f.Rows)/f.Seconds, f.CPU*1e6/float64(f.Rows), mib(f.Peak))
+	}
+	for i, name := range []string{1: "downloading", 2: "producing"} {
 		if i > 0 {
 			fmt.Printf("snapshot against %-12s rows/s ×%.2f   CPU ×%.2f\n", name+":", all[i].Seconds/all[0].Seconds*float64(all[0].Rows)/float64(all[i].Rows), all[0].CPU/all[i].CPU)
 		}
 	}
-	return nil
+	fmt.Printf("\n%-34s %10s %8s %8s %8s %8s %8s\n", "memory of the snapshot, MiB", "rows", "25 %", "50 %", "75 %", "100 %", "peak")
+	for _, f := range []figures{few, all[0]} {
+		fmt.Printf("%-34s %10d", "", f.Rows)
+		for _, resident := range f.Resident {
+			fmt.Printf(" %8.0f", mib(resident))
+		}
+		fmt.Printf(" %8.0f\n", mib(f.Peak))
+	}
+	fmt.Printf("\n%-34s %10s %8s %8s %8s  %s\n", "API calls of the snapshot", "rows", "all", "pages", "others", "which")
+	for _, f := range []figures{few, all[0]} {
+		var others []string
+		for kind, n := range f.Calls {
+			if kind != pages {
+				others = append(others, fmt.Sprintf("%s %d", kind, n))
+			}
+		}
+		fmt.Printf("%-34s %10d %8d %8d %8d  %s\n", "", f.Rows, f.APICalls, f.Calls[pages], f.APICalls-f.Calls[pages], strings.Join(others, ", "))
+	}
+	constant := few.APICalls - few.Calls[pages]
+	fmt.Printf("against the pages and the smaller org's other calls: ×%.3f\n", float64(all[0].APICalls)/float64(all[0].Calls[pages]+constant))
 }
 
-// plain makes the simulated org answer uncompressed: else its gzip is what is measured.
-func plain(ctx context.Context, control string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPatch, control+"/settings", strings.NewReader(`{"no_gzip": true}`))
-	if err != nil {
-		return fmt.Errorf("set up the simulated org: %w", err)
-	}
-	reply, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return fmt.Errorf("set up the simulated org: %w", err)
-	}
-	defer reply.Body.Close()
-	if reply.StatusCode != http.StatusOK {
-		return fmt.Errorf("set up the simulated org: it answered %s", reply.Status)
-	}
-	return nil
-}
-
-// start runs a child that prints one line of JSON when it is ready, and returns how to end it.
-func start(ctx context.Context, ready any, program string, args ...string) (end func(), err error) {
-	c := exec.CommandContext(ctx, program, args...)
-	c.Stderr = os.Stderr
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
-	c.WaitDelay = 10 * time.Second
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", args[0], err)
-	}
-	if err := c.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", args[0], err)
-	}
-	end = func() {
-		_ = c.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-		_ = c.Wait()
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, ready)
-	}
-	if err != nil {
-		end()
-		return nil, fmt.Errorf("start %s: it did not say that it is ready: %w", args[0], err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	return end, nil
-}
-
-// measure runs one part in a process of its own.
-func measure(ctx context.Context, o options) (f figures, err error) {
-	text, err := json.Marshal(o)
-	if err != nil {
-		return f, fmt.Errorf("hand on options: %w", err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return f, fmt.Errorf("find this program: %w", err)
-	}
-	c := exec.CommandContext(ctx, self, "-part", string(text))
-	c.Stderr = os.Stderr
-	out, err := c.Output()
-	if err != nil {
-		return f, err
-	}
-	if err := json.Unmarshal(out, &f); err != nil {
-		return f, fmt.Errorf("read figures %q: %w", out, err)
-	}
-	usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return f, errors.New("this system does not tell what a process used")
-	}
-	if f.CPU == 0 {
-		f.CPU = (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
-	}
-	f.Peak = usage.Maxrss << 10
-	return f, nil
-}
+func mib(n int64) float64 { return float64(n) / (1 << 20) }

@@ -24,6 +24,7 @@ type FieldSpec struct {
 	Required     bool     `json:"required"`
 	Values       []string `json:"values"` // of a picklist
 	Default      string   `json:"default"`
+	MadeUp       bool     `json:"madeUp"` // made-up rows have values: numbers, or texts of about ten characters; else they are null
 }
 
 // Schema is schema.json: custom objects and the custom fields of any object.
@@ -119,7 +120,7 @@ func (o *Org) freePrefix() string {
 	}
 }
 
-// AddField adds a custom field to an object. Readers see it at once; it is null in all records.
+// AddField adds a custom field to an object. Readers see it at once; it is null in all records, but for made-up values.
 func (o *Org) AddField(object string, spec FieldSpec) error {
 	ob, ok := o.Object(object)
 	if !ok {
@@ -189,6 +190,11 @@ func (o *Org) customField(ob *Object, spec FieldSpec) (*Field, error) {
 			return nil, err
 		}
 		f.Formula, f.Createable, f.Updateable = formula, false, false
+	}
+	if spec.MadeUp {
+		if f.recipe = madeUp[kind]; f.recipe == nil {
+			return nil, fmt.Errorf("made-up rows can have numbers and texts, but no %s", f.Type)
+		}
 	}
 	return f, nil
 }

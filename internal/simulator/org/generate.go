@@ -34,7 +34,10 @@ func (g *generator) append(dst []byte, f *Field, slot uint32) ([]byte, bool) {
 	if f.Index < len(g.made) {
 		return g.made[f.Index](g, dst, slot)
 	}
-	return absent(f)(g, dst, slot) // a field that was added later
+	if f.made != nil { // a field that was added later
+		return f.made(g, dst, slot)
+	}
+	return absent(f)(g, dst, slot)
 }
 
 // absent is for fields that have no recipe.

@@ -278,6 +278,11 @@ func TestSeedIsDeterministic(t *testing.T) {
 	t.Parallel()
 	dump := func(seed uint64) string {
 		b := setup(t, Config{Seed: seed, Accounts: 40, Contacts: 100, Notes: 20, Tasks: 20})
+		for _, f := range []FieldSpec{{Name: "Limit__c", Type: "currency", MadeUp: true}, {Name: "Remark__c", MadeUp: true}} {
+			if err := b.AddField("Contact", f); err != nil {
+				t.Fatal(err)
+			}
+		}
 		var out strings.Builder
 		b.View(func(v View) {
 			for _, ob := range b.Objects() {
@@ -298,6 +303,9 @@ func TestSeedIsDeterministic(t *testing.T) {
 		return out.String()
 	}
 	first, again, other := dump(7), dump(7), dump(8)
+	if !strings.Contains(first, "|custom ") {
+		t.Error("a custom field that asks for made-up values has none")
+	}
 	if first != again {
 		t.Error("the same seed gives different orgs")
 	}

@@ -35,6 +35,9 @@ var recipes = map[string]map[string]recipe{
 	},
 }
 
+// madeUp are the recipes of custom fields that ask for values, by kind.
+var madeUp = map[Kind]recipe{Text: number("custom ", 10_000, 4, 10), Number: number("", 9_000_000, 0, 10)}
+
 // The salts that two fields share so that they agree with each other.
 const (
 	saltStreet = 920

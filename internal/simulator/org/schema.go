@@ -50,6 +50,9 @@ type Field struct {
 	Values      []string // picklist
 	Default     string   // canonical text; "" is null
 	Formula     *Formula // of a calculated field
+
+	recipe recipe    // for made-up rows, of a field that was added when they were there already; nil: they are null
+	made   makeValue // by the recipe
 }
 
 // Calculated reports a formula field: never stored, never in an index, in no change event unless asked for.
@@ -148,6 +151,9 @@ func (ob *Object) addField(f *Field) {
 		}
 	}
 	f.Index = len(next.all)
+	if f.recipe != nil {
+		f.made = f.recipe(f)
+	}
 	next.all = append(next.all, f)
 	next.live = append(next.live, f)
 	next.byName[strings.ToLower(f.Name)] = f
