@@ -20,6 +20,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -36,9 +37,10 @@ const blockCache = 16 << 20
 const writeBuffer = 16 << 20
 
 type settings struct {
-	logger  *slog.Logger
-	metrics *Metrics
-	fs      vfs.FS
+	logger   *slog.Logger
+	metrics  *Metrics
+	fs       vfs.FS
+	separate int
 }
 
 // Option changes how a store is opened.
@@ -49,6 +51,11 @@ func Logger(l *slog.Logger) Option { return func(s *settings) { s.logger = l } }
 
 // WithMetrics sets where commits are counted; nil counts nowhere.
 func WithMetrics(m *Metrics) Option { return func(s *settings) { s.metrics = m } }
+
+// SeparateValues has values of at least size bytes written once, to files of their own, and left there when their keys are
+// merged into larger files: for a store of many values of hundreds of bytes, whose merging would else cost more than all
+// the rest. Reading such a value costs one more read.
+func SeparateValues(size int) Option { return func(s *settings) { s.separate = size } }
 
 // filesystem puts another file system under the store, for tests of its failures.
 func filesystem(fs vfs.FS) Option { return func(s *settings) { s.fs = fs } }
@@ -66,9 +73,9 @@ type Store struct {
 
 // Open opens the store in dir, a folder that it makes when it is missing. One process at a time can have it open. The
 // error is one sentence for the operator when the folder is taken, not writable, or its disk is full.
-func Open(dir string, options ...Option) (_ *Store, err error) {
+func Open(dir string, how ...Option) (_ *Store, err error) {
 	set := settings{logger: slog.New(slog.DiscardHandler), fs: vfs.Default}
-	for _, option := range options {
+	for _, option := range how {
 		option(&set)
 	}
 	if set.metrics == nil {
@@ -80,7 +87,7 @@ func Open(dir string, options ...Option) (_ *Store, err error) {
 	defer recoverFailure(&err)
 	reserve := &reserve{fs: set.fs, dir: dir, store: s, log: set.logger}
 	log := logger{log: set.logger, store: s}
-	db, err := pebble.Open(dir, &pebble.Options{
+	options := &pebble.Options{
 		FS:                          vfs.OnDiskFull(set.fs, reserve.release),
 		CacheSize:                   blockCache,
 		MemTableSize:                writeBuffer,
@@ -89,7 +96,11 @@ func Open(dir string, options ...Option) (_ *Store, err error) {
 		FormatMajorVersion:          pebble.FormatNewest,
 		Logger:                      log,
 		EventListener:               &pebble.EventListener{BackgroundError: log.background},
-	})
+	}
+	if set.separate > 0 {
+		options.Experimental.ValueSeparationPolicy = separation(set.separate)
+	}
+	db, err := pebble.Open(dir, options)
 	if err != nil {
 		return nil, explainOpen(dir, err)
 	}
@@ -98,6 +109,15 @@ func Open(dir string, options ...Option) (_ *Store, err error) {
 		return nil, errors.Join(explainOpen(dir, err), db.Close())
 	}
 	return s, nil
+}
+
+// separation keeps values apart; what a fifth of is garbage is written anew after some minutes.
+func separation(size int) func() pebble.ValueSeparationPolicy {
+	return func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: size, MaxBlobReferenceDepth: 10, RewriteMinimumAge: 5 * time.Minute, TargetGarbageRatio: 0.2,
+		}
+	}
 }
 
 func explainOpen(dir string, err error) error {

@@ -199,7 +199,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer writer.Close()
-	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger), state.WithMetrics(p.cfg.StateMetrics))
+	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger), state.WithMetrics(p.cfg.StateMetrics), state.SeparateValues(separateFrom))
 	if err != nil {
 		return err
 	}
@@ -210,6 +210,9 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	}
 	return l.run(ctx)
 }
+
+// separateFrom is from how many bytes on a stored row is kept apart from its key; those without a row are far shorter.
+const separateFrom = 128
 
 // inputsWaiting is how many inputs may wait for the loop, so that pages are read while it makes others durable.
 const inputsWaiting = 8
