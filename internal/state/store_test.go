@@ -141,21 +141,32 @@ func TestDiscardedBatchIsNotThere(t *testing.T) {
 	}
 }
 
-// TestRandomHistory compares the store with a map under random batches, reopenings and scans.
+// TestRandomHistory compares the store with a map under random batches, reopenings, mergers and scans; every other one
+// keeps larger values apart from their keys.
 func TestRandomHistory(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			s, dir := setup(t)
+			dir, separate := t.TempDir(), SeparateValues(int(seed%2)*25)
+			s := open(t, dir, separate)
 			rng, model := rand.New(rand.NewPCG(seed, 1)), map[string]string{}
 			for range 60 {
 				commit(t, s, func(b *Batch) { change(rng, b, model) })
-				if rng.IntN(10) == 0 {
+				switch rng.IntN(10) {
+				case 0:
 					if err := s.Close(); err != nil {
 						t.Fatal(err)
 					}
-					s = open(t, dir)
+					s = open(t, dir, separate)
+				case 1:
+					if err := s.db.Flush(); err != nil {
+						t.Fatal(err)
+					}
+				case 2:
+					if err := s.db.Compact(t.Context(), []byte("a"), []byte("z"), false); err != nil {
+						t.Fatal(err)
+					}
 				}
 				if got, want := content(t, s, ""), flat(model); got != want {
 					t.Fatalf("store holds %q, model %q", got, want)
