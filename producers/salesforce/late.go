@@ -24,7 +24,7 @@ func (l *loop) answer(f foreignRecord) error {
 		return err
 	}
 	if rec.State == handover.Unknown {
-		l.records.step[f.key] = &stored{value: f.value}
+		l.records.put(f.key, &stored{value: f.value})
 	}
 	l.cfg.Metrics.repaired.Inc()
 	return l.m.Foreign(f.key, f.rec)

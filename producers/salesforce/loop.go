@@ -42,9 +42,10 @@ type loop struct {
 	wantedAt   map[string]time.Time
 	stored     handover.Position // as last written
 	storedAt   time.Time
-	due        bool // the position has to be written with the next commit
-	moved      bool // a job has come further than the position says
-	arena      []byte
+	due        bool      // the position has to be written with the next commit
+	moved      bool      // a job has come further than the position says
+	arena      []byte    // values of the step in hand
+	envelope   *envelope // of its records
 	subscribed bool
 	lastEvent  time.Time    // when the last event was consumed
 	clockSkew  atomic.Int64 // server's clock less ours, nanoseconds
@@ -143,8 +144,9 @@ func (l *loop) live(ctx context.Context) error {
 	}
 }
 
-// groupLimit is up to how many records change before they are made durable.
-const groupLimit = 20_000
+// groupLimit is up to how many records change before they are made durable. They are in memory so long, some two
+// kilobytes each, and a group is long enough for full batches.
+const groupLimit = 5000
 
 // take applies an input and those that wait behind it, and makes them durable together.
 func (l *loop) take(ctx context.Context, in input) error {
@@ -201,17 +203,14 @@ func (l *loop) settle(ctx context.Context) error {
 	}
 	err := l.save()
 	l.arena = l.arena[:0]
+	l.envelope.reset()
 	return err
 }
 
 // save commits what the step changed to the local state, with the offsets that it reflects.
 func (l *loop) save() error {
-	dirty := false
-	for _, s := range l.records.step {
-		dirty = dirty || s.dirty
-	}
 	defer l.records.forget()
-	if !dirty {
+	if !l.records.changed() {
 		return nil
 	}
 	batch := l.store.NewBatch()

@@ -22,6 +22,7 @@ type noteBook struct {
 	pending   map[string]noteEntry
 	published map[string]int64 // by kind, since the start
 	refusals  refusals
+	envelope  *envelope // of its own: notes are published beside the loop
 }
 
 // noteEntry is what is remembered of a note.
@@ -36,7 +37,7 @@ const noteMetaKey = "mn"
 
 // openBook reads what the local state does not have from the topic.
 func (n *notes) openBook(ctx context.Context) (*noteBook, error) {
-	b := &noteBook{loop: n.loop, pending: map[string]noteEntry{}, published: map[string]int64{}}
+	b := &noteBook{loop: n.loop, envelope: newEnvelope(n.Producer), pending: map[string]noteEntry{}, published: map[string]int64{}}
 	identity, err := n.cfg.Kafka.Identity(ctx, n.topics.note)
 	if err != nil {
 		return nil, err
@@ -179,11 +180,9 @@ func (b *noteBook) remove(ctx context.Context, n *notes, id string) error {
 }
 
 func (b *noteBook) send(ctx context.Context, n *notes, id string, value []byte, v change.Version, op change.Op, at int64) error {
-	n.cfg.Metrics.published.WithLabelValues(n.topics.note, string(op)).Inc()
-	return n.writer.Send(ctx, topic.Record{
-		Topic: n.topics.note, Key: []byte(id), Value: value,
-		Headers: n.headers("note", id, change.Headers{Version: v, AsOf: n.now(), Op: op}, at),
-	}, b.refusals.acked)
+	record := b.envelope.record("note", n.topics.note, id, change.Headers{Version: v, AsOf: n.now(), Op: op}, at)
+	record.Value = value
+	return n.writer.Send(ctx, record, b.refusals.acked)
 }
 
 // deleteMissing deletes the published notes of a kind that a full read did not show.
@@ -215,6 +214,7 @@ func (b *noteBook) commit(ctx context.Context) error {
 	if err := b.buryRefused(ctx); err != nil {
 		return err
 	}
+	b.envelope.reset()
 	batch := b.loop.store.NewBatch()
 	b.flush(batch)
 	clear(b.pending)

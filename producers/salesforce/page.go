@@ -50,7 +50,7 @@ func (l *loop) marks(ctx context.Context, j *job) (from string, m *marks, err er
 }
 
 // rowBatch is how many rows are one input of the loop.
-const rowBatch = 2000
+const rowBatch = 1000
 
 func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p *sfapi.Page) error {
 	e, err := l.entity(ctx, name)

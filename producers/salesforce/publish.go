@@ -3,11 +3,7 @@ package salesforce
 import (
 	"context"
 	"fmt"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
@@ -32,15 +28,13 @@ func (l *loop) publish(ctx context.Context, p *handover.Publication) error {
 	if s := l.records.step[p.Key]; s != nil && s.Version == p.Headers.Version {
 		s.value = value
 	}
-	l.cfg.Metrics.published.WithLabelValues(e.topic, strings.ToLower(string(p.Headers.Op))).Inc()
 	at := p.Meta.CommitTimestamp
 	if at == 0 {
 		at = p.Headers.AsOf
 	}
-	return l.writer.Send(ctx, topic.Record{
-		Topic: e.topic, Key: []byte(p.Key.ID), Value: value,
-		Headers: l.headers(p.Key.Entity, p.Key.ID, p.Headers, at),
-	}, l.acked)
+	record := l.envelope.record(e.name, e.topic, p.Key.ID, p.Headers, at)
+	record.Value = value
+	return l.writer.Send(ctx, record, l.acked)
 }
 
 // acked takes note of what became of a row.
@@ -65,70 +59,6 @@ func filled(values []change.Value) []change.Value {
 		return out
 	}
 	return values
-}
-
-// headers are the version (C2) and the CloudEvents binding of a record; at is when its change happened, epoch
-// milliseconds: the commit of an event, the start of a read. Numbers are decimal text.
-func (l *loop) headers(entity, id string, h change.Headers, at int64) []topic.Header {
-	op := strings.ToLower(string(h.Op))
-	buf := make([]byte, 0, 160)
-	number := func(n int64) []byte {
-		from := len(buf)
-		buf = strconv.AppendInt(buf, n, 10)
-		return buf[from:len(buf):len(buf)]
-	}
-	text := func(parts ...string) []byte {
-		from := len(buf)
-		for _, p := range parts {
-			buf = append(buf, p...)
-		}
-		return buf[from:len(buf):len(buf)]
-	}
-	epoch, rev := number(h.Epoch), number(h.Rev)
-	return []topic.Header{
-		{Key: "epoch", Value: epoch},
-		{Key: "rev", Value: rev},
-		{Key: "pos", Value: number(h.Pos)},
-		{Key: "asof", Value: number(h.AsOf)},
-		{Key: "op", Value: text(op)},
-		{Key: "ce_specversion", Value: text("1.0")},
-		{Key: "ce_id", Value: text(id, "-", string(epoch), "-", string(rev))},
-		{Key: "ce_type", Value: text("crosswalk.salesforce.", strings.ToLower(entity), ".", op)},
-		{Key: "ce_source", Value: text("/crosswalk/", url.PathEscape(l.org()), "/salesforce")},
-		{Key: "ce_time", Value: time.UnixMilli(at).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z")},
-		{Key: "ce_subject", Value: text(id)},
-	}
-}
-
-// parseHeaders reads the version back. commit is ce_time when an event made the record, else 0.
-func parseHeaders(r topic.Record) (h change.Headers, commit int64, err error) {
-	for _, header := range r.Headers {
-		text := string(header.Value)
-		switch header.Key {
-		case "epoch":
-			h.Epoch, err = strconv.ParseInt(text, 10, 64)
-		case "rev":
-			h.Rev, err = strconv.ParseInt(text, 10, 64)
-		case "pos":
-			h.Pos, err = strconv.ParseInt(text, 10, 64)
-		case "asof":
-			h.AsOf, err = strconv.ParseInt(text, 10, 64)
-		case "op":
-			h.Op = change.Op(strings.ToUpper(text))
-		case "ce_time":
-			var at time.Time
-			at, err = time.Parse(time.RFC3339, text)
-			commit = at.UnixMilli()
-		}
-		if err != nil {
-			return h, 0, fmt.Errorf("read header %s of record %d of %s partition %d: %w", header.Key, r.Offset, r.Topic, r.Partition, err)
-		}
-	}
-	switch h.Op {
-	case change.OpCreate, change.OpUpdate, change.OpDelete, change.OpUndelete:
-		return h, commit, nil
-	}
-	return h, 0, nil
 }
 
 // lag observes how long the events of a step took from their commit to the acknowledgement.

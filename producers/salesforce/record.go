@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 
 	"crosswalk/internal/change"
@@ -19,7 +20,11 @@ const (
 	metaKey      = "m"  // what topics and offsets the rest reflects
 )
 
-func recordKey(k handover.Key) []byte { return []byte(recordPrefix + k.Entity + "/" + k.ID) }
+// appendKey appends the key of a stored record.
+func appendKey(dst []byte, k handover.Key) []byte {
+	dst = append(append(dst, recordPrefix...), k.Entity...)
+	return append(append(dst, '/'), k.ID...)
+}
 
 // records are the Machine's records: on disk, with those of the step in hand over them. Between two commits its memory
 // is what the step touched.
@@ -28,13 +33,20 @@ type records struct {
 	loop  *loop
 	store *state.Store
 	known *bloom
-	step  map[handover.Key]*stored
+	step  map[handover.Key]*stored // also of keys that are not stored, once they were looked for
+	list  []*stored                // the same, in the order in which they came
+	fresh []stored                 // memory for them
+	buf   []byte
+
+	contact   *entity // whose column AccountId is
+	accountID int     // -1: it has none
 }
 
 // stored is a record with its value in the bytes that were published.
 type stored struct {
 	handover.Record
-	value []byte // Confluent wire format; nil unless Live
+	key   handover.Key // in a step
+	value []byte       // Confluent wire format; nil unless Live
 	dirty bool
 }
 
@@ -43,20 +55,42 @@ func (r *records) Load(k handover.Key) (handover.Record, error) {
 	if s := r.step[k]; s != nil {
 		return s.Record, nil
 	}
-	key := recordKey(k)
-	if !r.known.maybe(key) {
-		return handover.Record{}, nil
-	}
-	data, ok, err := r.store.Get(key)
-	if err != nil || !ok {
-		return handover.Record{}, err
-	}
-	s, err := r.parse(k.Entity, data)
+	s, err := r.read(k)
 	if err != nil {
 		return handover.Record{}, err
 	}
-	r.step[k] = s
+	r.put(k, s)
 	return s.Record, nil
+}
+
+// read reads a record from disk; one that is not there is the zero record.
+func (r *records) read(k handover.Key) (*stored, error) {
+	r.buf = appendKey(r.buf[:0], k)
+	if !r.known.maybe(r.buf) {
+		return r.blank(), nil
+	}
+	data, ok, err := r.store.Get(r.buf)
+	if err != nil || !ok {
+		return r.blank(), err
+	}
+	return r.parse(k.Entity, data)
+}
+
+// put makes s what the step knows of k.
+func (r *records) put(k handover.Key, s *stored) {
+	s.key = k
+	r.step[k] = s
+	r.list = append(r.list, s)
+}
+
+// blank returns a zero record in memory that the steps use again and again.
+func (r *records) blank() *stored {
+	const chunk = 256
+	if len(r.fresh) == cap(r.fresh) {
+		r.fresh = make([]stored, 0, chunk) // the full one lives as long as what is in it
+	}
+	r.fresh = append(r.fresh, stored{})
+	return &r.fresh[len(r.fresh)-1]
 }
 
 // parse decodes a stored record, its value into the current columns.
@@ -73,8 +107,8 @@ func (r *records) parse(entity string, data []byte) (*stored, error) {
 func (r *records) Store(k handover.Key, rec handover.Record) error {
 	s := r.step[k]
 	if s == nil {
-		s = &stored{}
-		r.step[k] = s
+		s = r.blank()
+		r.put(k, s)
 	}
 	s.Record, s.dirty = rec, true
 	if rec.State != handover.Live {
@@ -94,9 +128,9 @@ func (r *records) Contacts(account string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for k := range r.step {
-		if k.Entity == "Contact" {
-			ids = append(ids, k.ID)
+	for _, s := range r.list {
+		if s.key.Entity == "Contact" {
+			ids = append(ids, s.key.ID)
 		}
 	}
 	var live []string
@@ -114,33 +148,49 @@ func (r *records) Contacts(account string) ([]string, error) {
 
 // parent returns the Account that a Contact names.
 func (r *records) parent(rec handover.Record) string {
-	i := r.loop.entities["Contact"].schema.Index("AccountId")
-	if i < 0 || i >= len(rec.Values) {
+	if e := r.loop.entities["Contact"]; e != r.contact {
+		r.contact, r.accountID = e, e.schema.Index("AccountId")
+	}
+	if r.accountID < 0 || r.accountID >= len(rec.Values) {
 		return ""
 	}
-	return rec.Values[i].Str()
+	return rec.Values[r.accountID].Str()
 }
 
-// flush puts what the step changed into batch. After the batch is committed, forget must follow.
+// flush puts what the step changed into batch, in the order in which it came: rows come by their ids, and the store is
+// fastest when its keys do. After the batch is committed, forget must follow.
 func (r *records) flush(batch *state.Batch) {
-	var buf []byte
-	for k, s := range r.step {
-		if !s.dirty {
+	for _, s := range r.list {
+		if !s.dirty || r.step[s.key] != s {
 			continue
 		}
-		key := recordKey(k)
-		buf = s.append(buf[:0])
-		batch.Set(key, buf)
-		r.known.add(key)
-		if k.Entity == "Contact" && s.State == handover.Live {
-			if account := r.parent(s.Record); account != "" {
-				batch.Set([]byte(childPrefix+account+"/"+k.ID), nil)
-			}
+		r.buf = appendKey(r.buf[:0], s.key)
+		key := len(r.buf)
+		r.buf = s.append(r.buf)
+		batch.Set(r.buf[:key], r.buf[key:])
+		r.known.add(r.buf[:key])
+		if s.key.Entity != "Contact" || s.State != handover.Live {
+			continue
+		}
+		if account := r.parent(s.Record); account != "" {
+			r.buf = append(append(append(append(r.buf[:0], childPrefix...), account...), '/'), s.key.ID...)
+			batch.Set(r.buf, nil)
 		}
 	}
 }
 
-func (r *records) forget() { clear(r.step) }
+// changed reports whether the step has anything to store.
+func (r *records) changed() bool {
+	return slices.ContainsFunc(r.list, func(s *stored) bool { return s.dirty })
+}
+
+// forget ends the step.
+func (r *records) forget() {
+	clear(r.step)
+	clear(r.list)
+	clear(r.fresh)
+	r.list, r.fresh = r.list[:0], r.fresh[:0]
+}
 
 // refusedBit marks, in the byte of the state, a record whose last version the broker did not take.
 const refusedBit = 0x80

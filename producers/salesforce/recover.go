@@ -258,7 +258,7 @@ func (r *rebuilder) take(rec topic.Record) error {
 		return nil
 	}
 	s.dirty = true
-	r.records.step[k] = s
+	r.records.put(k, s)
 	return nil
 }
 

@@ -206,7 +206,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	l := &loop{
 		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
-		entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
+		envelope: newEnvelope(p), entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
 	}
 	return l.run(ctx)
 }
@@ -215,7 +215,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 const separateFrom = 128
 
 // inputsWaiting is how many inputs may wait for the loop, so that pages are read while it makes others durable.
-const inputsWaiting = 8
+const inputsWaiting = 4
 
 // ensure makes the topics that are missing.
 func (p *Producer) ensure(ctx context.Context) error {

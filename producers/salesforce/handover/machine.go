@@ -36,6 +36,7 @@ type Machine struct {
 	found     map[ask]int64 // publications that came of it
 	holds     []*hold
 	out       []Publication
+	given     []Publication // by the last call of Publications
 	counts    Counts
 }
 
@@ -50,7 +51,7 @@ type Counts struct {
 type open struct {
 	touch   touch
 	want    want
-	asked   want // purposes that are counted in Machine.asked
+	asked   want    // purposes that are counted in Machine.asked
 	reads   int     // reads in flight that name the record
 	waiting int     // those of them that hold back its publication (H8)
 	work    *Record // the record with what is not published yet; nil when the stored one is current
@@ -132,11 +133,11 @@ func Remap(values []change.Value, from, to *change.Schema) []change.Value {
 // carry (H-30).
 func (m *Machine) RefetchEvents(entity string, on bool) { m.refetch[entity] = on }
 
-// Publications returns what is to be published since the last call, in order.
+// Publications returns what is to be published since the last call, in order. The list is valid until the next call.
 func (m *Machine) Publications() []Publication {
-	out := m.out
-	m.out = nil
-	return out
+	clear(m.given)
+	m.out, m.given = m.given[:0], m.out
+	return m.given
 }
 
 // Counts returns what was counted so far.
