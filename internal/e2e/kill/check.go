@@ -18,7 +18,7 @@ func (t *trial) checkEnd(different []judge.Difference) {
 		t.report.None(faults[name], fmt.Sprintf("%s equals the org: %d records live, %d deleted, none lost, none left over", name, h.Live(), h.Keys()-h.Live()))
 	}
 	erp := t.follower.Histories["erp.customer"]
-	t.report.Check(erp.Live() == len(t.ledger.rows), fmt.Sprintf("erp.customer has the %d customers of the file", len(t.ledger.rows)),
+	t.report.Check(erp.Live() == len(t.simulator.Ledger.Rows), fmt.Sprintf("erp.customer has the %d customers of the file", len(t.simulator.Ledger.Rows)),
 		fmt.Sprintf("it has %d", erp.Live()))
 	for _, name := range harness.Outputs {
 		t.report.None(faults[name], fmt.Sprintf("%s is what the join computed directly gives: %d records", name, t.follower.Histories[name].Live()))
@@ -95,7 +95,7 @@ func (t *trial) quiet(ctx context.Context, how string) error {
 	// Two changes, one after the other: what the start itself publishes has come when the second is there.
 	for i := range 2 {
 		fields := map[string]any{"Phone": fmt.Sprintf("%s %d", how, i)}
-		if err := t.control.Do(ctx, http.MethodPatch, "/records/Account/"+account, fields, nil); err != nil {
+		if err := t.simulator.Do(ctx, http.MethodPatch, "/records/Account/"+account, fields, nil); err != nil {
 			return err
 		}
 		if err := t.follower.AwaitViews(ctx, before["customer.view"]+1+i); err != nil {

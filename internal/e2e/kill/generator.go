@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
-	"net/http"
-	"slices"
 	"time"
 
 	"crosswalk/internal/e2e/harness"
@@ -149,13 +146,13 @@ func (g *generator) single() harness.Operation {
 	case draw < 50:
 		return g.update("Contact")
 	case draw < 60:
-		return harness.Operation{Op: "update", Object: "Account", ID: g.some("Account"), Fields: map[string]any{linkField: g.identifier()}}
+		return harness.Operation{Op: "update", Object: "Account", ID: g.some("Account"), Fields: map[string]any{harness.LinkField: g.identifier()}}
 	case draw < 65:
 		return harness.Operation{Op: "update", Object: "Contact", ID: g.some("Contact"), Fields: map[string]any{"AccountId": g.some("Account")}}
 	case draw < 72:
 		return g.createContact(g.some("Account"))
 	case draw < 76:
-		return harness.Operation{Op: "create", Object: "Account", Fields: map[string]any{"Name": g.word("Account"), linkField: g.identifier()}}
+		return harness.Operation{Op: "create", Object: "Account", Fields: map[string]any{"Name": g.word("Account"), harness.LinkField: g.identifier()}}
 	case draw < 80:
 		return harness.Operation{Op: "delete", Object: "Contact", ID: g.take(g.live, "Contact")}
 	case draw < 83:
@@ -207,7 +204,7 @@ func (g *generator) createContact(account string) harness.Operation {
 
 // several are changes of related records that commit together.
 func (g *generator) several() []harness.Operation {
-	account := harness.Operation{Op: "create", Object: "Account", As: "new", Fields: map[string]any{"Name": g.word("Account"), linkField: g.identifier()}}
+	account := harness.Operation{Op: "create", Object: "Account", As: "new", Fields: map[string]any{"Name": g.word("Account"), harness.LinkField: g.identifier()}}
 	return []harness.Operation{account, g.createContact("@new"), g.createContact("@new"), g.update("Contact")}
 }
 
@@ -236,27 +233,4 @@ func (g *generator) identifier() any {
 
 func (g *generator) word(what string) string {
 	return fmt.Sprintf("%s %d", what, g.rng.IntN(1_000_000))
-}
-
-// linkAccounts writes the identifiers to the accounts, before anything runs.
-func linkAccounts(ctx context.Context, org harness.Control, carries map[string]string) error {
-	spec := map[string]any{"name": linkField, "label": "ERP No", "type": "string", "length": 40, "externalId": true}
-	if err := org.Do(ctx, http.MethodPost, "/fields/Account", spec, nil); err != nil {
-		return err
-	}
-	var t harness.Transaction
-	for _, id := range slices.Sorted(maps.Keys(carries)) {
-		t.Operations = append(t.Operations, harness.Operation{Op: "update", Object: "Account", ID: id, Fields: map[string]any{linkField: carries[id]}})
-		if len(t.Operations) == 200 {
-			if _, err := org.Transact(ctx, t); err != nil {
-				return err
-			}
-			t.Operations = nil
-		}
-	}
-	if len(t.Operations) == 0 {
-		return nil
-	}
-	_, err := org.Transact(ctx, t)
-	return err
 }

@@ -20,13 +20,13 @@ const (
 
 // slowPages makes the org's Bulk result pages slow; 0 makes them fast again.
 func (t *trial) slowPages(ctx context.Context, delay time.Duration) error {
-	if err := t.control.Do(ctx, http.MethodDelete, "/fault", nil, nil); err != nil {
+	if err := t.simulator.Do(ctx, http.MethodDelete, "/fault", nil, nil); err != nil {
 		return err
 	}
 	if delay == 0 {
 		return nil
 	}
-	return t.control.Do(ctx, http.MethodPost, "/fault", map[string]any{
+	return t.simulator.Do(ctx, http.MethodPost, "/fault", map[string]any{
 		"path": "/services/data/*/jobs/query/*/results", "delay": delay.String(), "count": -1,
 	}, nil)
 }
@@ -117,7 +117,7 @@ func (t *trial) killDuringChanges(ctx context.Context, n int) error {
 		imported := make(chan error, 1)
 		if i%3 == 1 {
 			imports++
-			t.ledger.revise()
+			t.simulator.Ledger.Revise()
 			go func() { imported <- t.importERP(ctx) }()
 		} else {
 			imported <- nil

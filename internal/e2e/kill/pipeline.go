@@ -13,16 +13,6 @@ import (
 	"crosswalk/internal/e2e/harness"
 )
 
-// ready is what the simulator says when it listens.
-type ready struct {
-	LoginURL     string `json:"login_url"`
-	ClientID     string `json:"client_id"`
-	ClientSecret string `json:"client_secret"`
-	Username     string `json:"username"`
-	Password     string `json:"password"`
-	ControlURL   string `json:"control_url"`
-}
-
 // pipeline is `crosswalk run` with one org: configured once, started and killed many times. Two of them share the org's tasks
 // and nothing on disk.
 type pipeline struct {
@@ -83,7 +73,7 @@ func (p *pipeline) erpFile() string    { return filepath.Join(p.dir, "customers.
 func (p *pipeline) log() string        { return filepath.Join(p.dir, "run.log") }
 
 // configure writes the configuration.
-func (p *pipeline) configure(o options, org string, r ready) error {
+func (p *pipeline) configure(o options, alias string, org *harness.Org) error {
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return fmt.Errorf("make folder of a process: %w", err)
 	}
@@ -95,20 +85,12 @@ kafka:
   session_timeout: %s
 schema_registry: {url: %q}
 orgs:
-  - alias: %s
-    orphan_grace: 0s
-    salesforce:
-      login_url: %q
-      allow_any_host: true
-      auth: {flow: password, client_id: %q, client_secret: %q, username: %q, password: %q}
-      notes: {objects: [Note, Task], poll_interval: 500ms}
-    link: {salesforce_field: %s, erp_field: identifier}
-    erp:
+%s    erp:
       sources:
         - name: ledger
           mode: full
           columns: {number: No, name: Name, identifier: Reference, balance: Balance}
-`, p.dataDir(), strings.Join(strings.Split(o.Brokers, ","), ", "), o.Session, o.Registry, org, r.LoginURL, r.ClientID, r.ClientSecret, r.Username, r.Password, linkField)
+`, p.dataDir(), strings.Join(strings.Split(o.Brokers, ","), ", "), o.Session, o.Registry, org.YAML(alias))
 	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}

@@ -13,12 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"crosswalk/internal/customer"
 	"crosswalk/internal/e2e/harness"
 	"crosswalk/internal/judge"
 	"crosswalk/internal/registry"
-	"crosswalk/internal/secret"
-	"crosswalk/internal/sfapi"
 	"crosswalk/internal/topic"
 )
 
@@ -29,12 +26,9 @@ type trial struct {
 	report *harness.Report
 	org    string // alias, new for each trial, so that topics are its own
 
-	simulator *harness.Child
-	ready     ready
-	control   harness.Control
+	simulator *harness.Org
 	pipeline  *pipeline
 	second    *pipeline // that shares the org with the first while processes are paused
-	ledger    *ledger
 	generator *generator
 	changing  context.CancelFunc
 	changed   chan error
@@ -85,38 +79,27 @@ func (t *trial) end() error {
 	if t.kafka != nil {
 		err = errors.Join(err, t.kafka.Close())
 	}
-	if t.simulator != nil {
-		err = errors.Join(err, t.simulator.Stop(10*time.Second))
-	}
-	return err
+	return errors.Join(err, t.simulator.Stop())
 }
 
 // prepare starts the org, gives its accounts their identifiers, makes the ERP file and imports it.
 func (t *trial) prepare(ctx context.Context) (err error) {
-	t.simulator, err = harness.Launch(ctx, t.Binary, filepath.Join(t.dir, "simulator.log"), &t.ready, "simulator",
-		"--seed", strconv.FormatUint(t.Seed, 10), "--accounts", strconv.Itoa(t.accounts), "--contacts", strconv.Itoa(t.contacts))
+	t.simulator, err = harness.StartOrg(ctx, t.Binary, filepath.Join(t.dir, "simulator.log"), t.Seed, t.accounts, t.contacts,
+		func(ids []string) (*harness.Ledger, map[string]string) {
+			return harness.NewLedger(rand.New(rand.NewPCG(t.Seed, 2)), ids)
+		})
 	if err != nil {
 		return err
 	}
-	t.control = harness.Control{URL: t.ready.ControlURL}
 	settings := map[string]any{"bulk": map[string]any{"page_rows": pageRows}} // the org decides how large its pages are
-	if err := t.control.Do(ctx, http.MethodPatch, "/settings", settings, nil); err != nil {
-		return err
-	}
-	accounts, err := t.control.IDs(ctx, "Account")
-	if err != nil {
-		return err
-	}
-	var carries map[string]string
-	t.ledger, carries = newLedger(rand.New(rand.NewPCG(t.Seed, 2)), accounts)
-	if err := linkAccounts(ctx, t.control, carries); err != nil {
+	if err := t.simulator.Do(ctx, http.MethodPatch, "/settings", settings, nil); err != nil {
 		return err
 	}
 	if err := t.connect(ctx); err != nil {
 		return err
 	}
 	for _, p := range t.processes() {
-		if err := p.configure(t.options, t.org, t.ready); err != nil {
+		if err := p.configure(t.options, t.org, t.simulator); err != nil {
 			return err
 		}
 	}
@@ -124,23 +107,11 @@ func (t *trial) prepare(ctx context.Context) (err error) {
 }
 
 // connect makes the judge and the clients that look at what is published.
-func (t *trial) connect(ctx context.Context) error {
+func (t *trial) connect(ctx context.Context) (err error) {
+	if t.judge, err = t.simulator.Judge(ctx); err != nil {
+		return err
+	}
 	quiet := slog.New(slog.DiscardHandler)
-	tokens, err := sfapi.NewTokenSource(sfapi.TokenConfig{Logger: quiet, Auth: sfapi.Auth{
-		Flow: "password", LoginURL: t.ready.LoginURL, ClientID: t.ready.ClientID, ClientSecret: secret.String(t.ready.ClientSecret),
-		Username: t.ready.Username, Password: secret.String(t.ready.Password), AllowAnyHost: true,
-	}})
-	if err != nil {
-		return err
-	}
-	client, err := sfapi.New(sfapi.Config{Tokens: tokens, AllowAnyHost: true, Logger: quiet})
-	if err != nil {
-		return err
-	}
-	link := customer.Link{SalesforceField: linkField, ERPField: "identifier", Cardinality: "one_to_one", NearMiss: true}
-	if t.judge, err = judge.New(ctx, t.ready.ControlURL, client, link, nil); err != nil {
-		return err
-	}
 	if t.kafka, err = topic.Dial(ctx, topic.Config{Brokers: strings.Split(t.Brokers, ","), ClientID: "kill", Logger: quiet}); err != nil {
 		return err
 	}
@@ -149,10 +120,10 @@ func (t *trial) connect(ctx context.Context) error {
 }
 
 func (t *trial) importERP(ctx context.Context) error {
-	if err := t.ledger.write(t.pipeline.erpFile()); err != nil {
+	if err := t.simulator.Ledger.Write(t.pipeline.erpFile()); err != nil {
 		return err
 	}
-	t.judge.Customers = t.ledger.records()
+	t.judge.Customers = t.simulator.Ledger.Records()
 	return t.pipeline.importERP(ctx)
 }
 
@@ -161,11 +132,11 @@ func (t *trial) change(ctx context.Context) {
 	ctx, t.changing = context.WithCancel(ctx)
 	t.changed = make(chan error, 1)
 	rng := rand.New(rand.NewPCG(t.Seed, 3))
-	known := make([]string, 0, len(t.ledger.rows)) // a copy: the ledger changes meanwhile
-	for _, r := range t.ledger.rows {
-		known = append(known, r.reference)
+	known := make([]string, 0, len(t.simulator.Ledger.Rows)) // a copy: the ledger changes meanwhile
+	for _, r := range t.simulator.Ledger.Rows {
+		known = append(known, r.Reference)
 	}
-	t.generator = &generator{org: t.control, rng: rng, references: func() string { return known[rng.IntN(len(known))] }}
+	t.generator = &generator{org: t.simulator.Control, rng: rng, references: func() string { return known[rng.IntN(len(known))] }}
 	go func() {
 		log, err := os.Create(filepath.Join(t.dir, "changes.jsonl"))
 		if err == nil {

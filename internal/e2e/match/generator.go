@@ -11,13 +11,10 @@ import (
 
 	"crosswalk/consumers/matcher/naive"
 	"crosswalk/internal/change"
-	"crosswalk/internal/customer"
 	"crosswalk/internal/e2e/harness"
 	"crosswalk/internal/registry"
 	"crosswalk/internal/topic"
 )
-
-var link = customer.Link{SalesforceField: linkField, ERPField: "identifier", Cardinality: customer.CardinalityOneToOne, NearMiss: true}
 
 // org is one org's inputs: what is live, and the writer that stands for its producers.
 type org struct {
@@ -93,7 +90,7 @@ func (o *org) fill(k kind, n int, r *record) {
 	switch k {
 	case account:
 		r.fields = map[string]change.Value{
-			"Id": id, "Name": o.word("Account"), linkField: o.identifier(n), "Phone": o.word("+1"), "NumberOfEmployees": change.IntValue(o.rng.Int64N(5000)),
+			"Id": id, "Name": o.word("Account"), harness.LinkField: o.identifier(n), "Phone": o.word("+1"), "NumberOfEmployees": change.IntValue(o.rng.Int64N(5000)),
 		}
 	case contact:
 		r.fields = map[string]change.Value{"Id": id, "AccountId": change.StringValue(accountKey(o.rng.IntN(o.records))), "LastName": o.word("Person"), "Email": change.NullValue()}
@@ -126,7 +123,7 @@ func (o *org) identifier(n int) change.Value {
 
 // inputs are what is live now.
 func (o *org) inputs() naive.Inputs {
-	in := naive.Inputs{Link: &link}
+	in := naive.Inputs{Link: &harness.Link}
 	for k, target := range []*map[string]naive.Record{account: &in.Accounts, contact: &in.Contacts, note: &in.Notes, erpCustomer: &in.Customers} {
 		*target = make(map[string]naive.Record, len(o.live[k]))
 		for _, key := range slices.Sorted(maps.Keys(o.live[k])) {

@@ -49,7 +49,7 @@ console: {listen: "127.0.0.1:0"}
 orgs:
 `, filepath.Join(p.dir, "data"), strings.ReplaceAll(o.Brokers, ",", `","`), o.Session, o.Registry)
 	for _, org := range orgs {
-		fmt.Fprintf(&text, "  - alias: %s\n    orphan_grace: 0s\n    link: {salesforce_field: %s, erp_field: %s}\n", org.name, link.SalesforceField, link.ERPField)
+		fmt.Fprintf(&text, "  - alias: %s\n    orphan_grace: 0s\n    link: {salesforce_field: %s, erp_field: %s}\n", org.name, harness.Link.SalesforceField, harness.Link.ERPField)
 	}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return fmt.Errorf("make folder of a process: %w", err)

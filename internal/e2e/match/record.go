@@ -28,13 +28,10 @@ const (
 
 var rowSchemas = []*change.Schema{
 	account: change.NewSchema("Account", []change.Field{
-		{Name: "Id"}, {Name: "Name"}, {Name: linkField}, {Name: "Phone"}, {Name: "NumberOfEmployees", Type: change.TypeInt},
+		{Name: "Id"}, {Name: "Name"}, {Name: harness.LinkField}, {Name: "Phone"}, {Name: "NumberOfEmployees", Type: change.TypeInt},
 	}),
 	contact: change.NewSchema("Contact", []change.Field{{Name: "Id"}, {Name: "AccountId"}, {Name: "LastName"}, {Name: "Email"}}),
 }
-
-// linkField is the Account field that holds the customer's identifier.
-const linkField = "ERP_No__c"
 
 // record is one input record as the generator knows it; nil stands for a deleted one.
 type record struct {

@@ -41,7 +41,7 @@ type trial struct {
 }
 
 func newTrial(o options, dir string, r *harness.Report) *trial {
-	t := &trial{options: o, dir: dir, report: r, rng: rand.New(rand.NewPCG(o.Seed, 1)), owners: owners{}, judge: judge.Judge{Link: link}}
+	t := &trial{options: o, dir: dir, report: r, rng: rand.New(rand.NewPCG(o.Seed, 1)), owners: owners{}, judge: judge.Judge{Link: harness.Link}}
 	for i := range o.processes {
 		t.processes = append(t.processes, &process{binary: o.Binary, dir: filepath.Join(dir, fmt.Sprint("process", i+1))})
 	}

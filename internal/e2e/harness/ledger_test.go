@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"fmt"
@@ -16,19 +16,19 @@ func TestLedgerHasEveryOutcome(t *testing.T) {
 	for i := range 1000 {
 		ids = append(ids, fmt.Sprintf("001%015d", i))
 	}
-	l, carries := newLedger(rand.New(rand.NewPCG(1, 2)), ids)
-	l.revise()
+	l, carries := NewLedger(rand.New(rand.NewPCG(1, 2)), ids)
+	l.Revise()
 	accounts := map[string]naive.Record{}
 	for _, id := range ids {
 		var identifier any
 		if x, ok := carries[id]; ok {
 			identifier = x
 		}
-		accounts[id] = naive.Record{Fields: customer.Fields{"Id": id, linkField: identifier}}
+		accounts[id] = naive.Record{Fields: customer.Fields{"Id": id, LinkField: identifier}}
 	}
 	state := naive.Compute(naive.Inputs{
-		Accounts: accounts, Customers: l.records(),
-		Link: &customer.Link{SalesforceField: linkField, ERPField: "identifier", Cardinality: "one_to_one", NearMiss: true},
+		Accounts: accounts, Customers: l.Records(),
+		Link: &customer.Link{SalesforceField: LinkField, ERPField: "identifier", Cardinality: "one_to_one", NearMiss: true},
 	})
 	near, sides := 0, map[string]int{}
 	for _, u := range state.Unmatched {

@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"encoding/csv"
@@ -16,35 +16,35 @@ import (
 	"crosswalk/internal/judge"
 )
 
-// linkField is the Account field that holds the customer's ERP number.
-const linkField = "ERP_No__c"
+// LinkField is the Account field that holds the customer's ERP number.
+const LinkField = "ERP_No__c"
 
-// erpCustomer is one row of the ERP file.
-type erpCustomer struct{ no, name, reference, balance string }
+// ERPCustomer is one row of the ERP file.
+type ERPCustomer struct{ no, name, Reference, balance string }
 
-// ledger is the ERP: the customers of the file.
-type ledger struct {
+// Ledger is the ERP: the customers of the file.
+type Ledger struct {
 	rng  *rand.Rand
-	rows []erpCustomer
+	Rows []ERPCustomer
 	next int
 }
 
 // open adds a customer with the reference; "" is none.
-func (l *ledger) open(reference string) {
+func (l *Ledger) open(reference string) {
 	l.next++
-	l.rows = append(l.rows, erpCustomer{
-		no: fmt.Sprintf("C%06d", l.next), name: fmt.Sprintf("Customer %d", l.next), reference: reference, balance: l.amount(),
+	l.Rows = append(l.Rows, ERPCustomer{
+		no: fmt.Sprintf("C%06d", l.next), name: fmt.Sprintf("Customer %d", l.next), Reference: reference, balance: l.amount(),
 	})
 }
 
-func (l *ledger) amount() string {
+func (l *Ledger) amount() string {
 	return fmt.Sprintf("%d.%02d", l.rng.IntN(1_000_000)-10_000, l.rng.IntN(100))
 }
 
-// newLedger makes the ERP's customers for the accounts, and says what identifier each account gets. Half of the accounts
+// NewLedger makes the ERP's customers for the accounts, and says what identifier each account gets. Half of the accounts
 // are matched; the rest are near misses, ambiguous, without counterpart, or without identifier.
-func newLedger(rng *rand.Rand, accounts []string) (*ledger, map[string]string) {
-	l := &ledger{rng: rng}
+func NewLedger(rng *rand.Rand, accounts []string) (*Ledger, map[string]string) {
+	l := &Ledger{rng: rng}
 	carries := map[string]string{}
 	last := ""
 	for i, account := range accounts {
@@ -74,25 +74,25 @@ func newLedger(rng *rand.Rand, accounts []string) (*ledger, map[string]string) {
 	return l, carries
 }
 
-// revise changes balances, and sometimes an identifier, drops a few customers and opens others.
-func (l *ledger) revise() {
+// Revise changes balances, and sometimes an identifier, drops a few customers and opens others.
+func (l *Ledger) Revise() {
 	for range 20 {
-		l.rows[l.rng.IntN(len(l.rows))].balance = l.amount()
+		l.Rows[l.rng.IntN(len(l.Rows))].balance = l.amount()
 	}
 	for range 3 {
-		a, b := l.rng.IntN(len(l.rows)), l.rng.IntN(len(l.rows))
-		l.rows[a].reference, l.rows[b].reference = l.rows[b].reference, l.rows[a].reference
-		i := l.rng.IntN(len(l.rows))
-		l.rows = slices.Delete(l.rows, i, i+1)
-		l.open(l.reference())
+		a, b := l.rng.IntN(len(l.Rows)), l.rng.IntN(len(l.Rows))
+		l.Rows[a].Reference, l.Rows[b].Reference = l.Rows[b].Reference, l.Rows[a].Reference
+		i := l.rng.IntN(len(l.Rows))
+		l.Rows = slices.Delete(l.Rows, i, i+1)
+		l.open(l.Reference())
 	}
 }
 
-// reference is the identifier of some customer.
-func (l *ledger) reference() string { return l.rows[l.rng.IntN(len(l.rows))].reference }
+// Reference is the identifier of some customer.
+func (l *Ledger) Reference() string { return l.Rows[l.rng.IntN(len(l.Rows))].Reference }
 
-// write makes the file.
-func (l *ledger) write(path string) (err error) {
+// Write makes the file.
+func (l *Ledger) Write(path string) (err error) {
 	f, err := os.Create(filepath.Clean(path))
 	if err != nil {
 		return fmt.Errorf("write ERP file: %w", err)
@@ -100,8 +100,8 @@ func (l *ledger) write(path string) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := csv.NewWriter(f)
 	rows := [][]string{{"No", "Name", "Reference", "Balance", "Region"}}
-	for _, r := range l.rows {
-		rows = append(rows, []string{r.no, r.name, r.reference, r.balance, "North"})
+	for _, r := range l.Rows {
+		rows = append(rows, []string{r.no, r.name, r.Reference, r.balance, "North"})
 	}
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("write ERP file: %w", err)
@@ -109,13 +109,13 @@ func (l *ledger) write(path string) (err error) {
 	return nil
 }
 
-// records are the customers as views show them.
-func (l *ledger) records() map[string]naive.Record {
+// Records are the customers as views show them.
+func (l *Ledger) Records() map[string]naive.Record {
 	out := map[string]naive.Record{}
-	for _, r := range l.rows {
+	for _, r := range l.Rows {
 		var reference any
-		if r.reference != "" {
-			reference = r.reference
+		if r.Reference != "" {
+			reference = r.Reference
 		}
 		out[r.no] = naive.Record{Fields: customer.Fields{
 			"company": nil, "number": r.no, "name": r.name, "identifier": reference,
