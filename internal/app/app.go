@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"crosswalk/internal/config"
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,13 +55,14 @@ type App struct {
 	mu       sync.Mutex
 	perOrg   map[string]*orgMetrics
 	statuses map[string]map[string]func() any // org -> component -> what it says of itself
+	running  map[string]time.Time             // tasks that this process runs, and since when
 }
 
 // New makes an App of a validated configuration. It starts nothing.
 func New(cfg *config.Config, log *slog.Logger) *App {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return &App{cfg: cfg, log: log, metrics: reg, parts: newMetrics(reg), perOrg: map[string]*orgMetrics{}}
+	return &App{cfg: cfg, log: log, metrics: reg, parts: newMetrics(reg), perOrg: map[string]*orgMetrics{}, running: map[string]time.Time{}}
 }
 
 // Run runs the named components (all that are configured when none is named) until ctx ends or one fails. ready is

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -14,7 +15,8 @@ import (
 	"crosswalk/internal/topic"
 )
 
-// status is what /api/status says of this process: its endpoints and what each component says of itself.
+// status is what /api/status says of this process: its endpoints, the tasks that it runs and since when, and what each component
+// says of itself.
 func (a *App) status(p *platform) map[string]any {
 	orgs := map[string]any{}
 	a.mu.Lock()
@@ -26,7 +28,7 @@ func (a *App) status(p *platform) map[string]any {
 		}
 		orgs[org] = of
 	}
-	return map[string]any{"endpoints": p.endpoints, "orgs": orgs}
+	return map[string]any{"endpoints": p.endpoints, "orgs": orgs, "tasks": maps.Clone(a.running)}
 }
 
 // reports registers a component's own status.

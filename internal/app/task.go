@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -98,7 +99,7 @@ func (a *App) runTasks(ctx context.Context, p *platform, tasks []task) error {
 	if p.endpoints.Embedded {
 		g, ctx := errgroup.WithContext(ctx)
 		for _, t := range tasks {
-			g.Go(func() error { return t.run(ctx) })
+			g.Go(func() error { return a.runTask(ctx, t) })
 		}
 		return g.Wait()
 	}
@@ -109,7 +110,20 @@ func (a *App) runTasks(ctx context.Context, p *platform, tasks []task) error {
 		names = append(names, t.name)
 	}
 	return p.kafka.RunTasks(ctx, topic.TasksConfig{Group: group, Tasks: names, Session: a.cfg.Kafka.SessionTimeout, Failed: a.taskFailed},
-		func(ctx context.Context, name string) error { return byName[name].run(ctx) })
+		func(ctx context.Context, name string) error { return a.runTask(ctx, byName[name]) })
+}
+
+// runTask runs a task and notes for the status that it does.
+func (a *App) runTask(ctx context.Context, t task) error {
+	a.mu.Lock()
+	a.running[t.name] = time.Now().UTC()
+	a.mu.Unlock()
+	defer func() {
+		a.mu.Lock()
+		delete(a.running, t.name)
+		a.mu.Unlock()
+	}()
+	return t.run(ctx)
 }
 
 // taskFailed decides what becomes of a task that ended with an error while it was owned. With one org the process ends,
