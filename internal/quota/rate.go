@@ -2,8 +2,8 @@ package quota
 
 import "time"
 
-// rateSlots cover the last hour.
-const rateSlots = int(time.Hour / slot)
+// rateSlots cover the last hour and the slot that has just begun.
+const rateSlots = int(time.Hour/slot) + 1
 
 // Rate counts what happened in the last hour. The zero value has seen nothing.
 type Rate struct {

@@ -38,6 +38,7 @@ type Budget struct {
 	spent   map[Quota]*shortage
 	limits  map[string]Limit
 	hidden  error // why /limits cannot be read
+	probes  retry.Backoff
 	changed chan struct{}
 }
 
@@ -48,15 +49,16 @@ type shortage struct {
 	err   error
 }
 
-// probes is how long after a refusal is asked again: a quota frees in the course of a day.
-var probes = retry.Backoff{First: time.Minute, Max: 15 * time.Minute}
+// DefaultProbes is how long after a refusal is asked again: a quota frees in the course of a day.
+var DefaultProbes = retry.Backoff{First: time.Minute, Max: 15 * time.Minute}
 
 // probeTime is how long one call that asks again keeps the others back while its answer is awaited.
 const probeTime = time.Minute
 
-// NewBudget returns a Budget that knows nothing yet.
-func NewBudget() *Budget {
+// NewBudget returns a Budget that knows nothing yet. probes says how long after a refusal is asked again.
+func NewBudget(probes retry.Backoff) *Budget {
 	return &Budget{
+		probes:  probes,
 		windows: map[Quota]*quota.Window{}, own: map[string]*quota.Rate{}, spent: map[Quota]*shortage{}, changed: make(chan struct{}),
 	}
 }
@@ -173,7 +175,7 @@ func (b *Budget) settle(uses []Quota, err error) {
 			b.spent[name] = s
 		}
 		s.times++
-		s.until, s.err = time.Now().Add(probes.Wait(s.times)), err
+		s.until, s.err = time.Now().Add(b.probes.Wait(s.times)), err
 	case err == nil:
 		for _, name := range uses {
 			delete(b.spent, name)
@@ -197,8 +199,12 @@ func (b *Budget) listed(limits map[string]Limit, err error) {
 	}
 	b.limits, b.hidden = maps.Clone(limits), nil
 	for _, name := range Quotas {
-		if l := limits[string(name)]; l.Max > 0 && (name != QuotaCalls || b.usage.Max == 0) { // the replies know the calls better
+		l := limits[string(name)]
+		if l.Max > 0 && (name != QuotaCalls || b.usage.Max == 0) { // the replies know the calls better
 			b.window(name).Read(now, l.Max-l.Remaining, l.Max)
+		}
+		if l.Remaining > 0 {
+			delete(b.spent, name)
 		}
 	}
 	b.news()

@@ -98,7 +98,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, http: cfg.HTTP, log: cfg.Logger, m: cfg.Metrics, budget: cfg.Budget, label: "direct"}
 	if c.budget == nil {
-		c.budget = NewBudget()
+		c.budget = NewBudget(DefaultProbes)
 	}
 	if c.http == nil {
 		c.http = NewHTTPClient()

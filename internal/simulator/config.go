@@ -77,6 +77,7 @@ type Settings struct {
 	DailyRequests int      `json:"daily_requests"` // 1,000,000 API calls in 24 h
 	OtherRequests int      `json:"other_requests"` // that the org's other apps have made in the last 24 h
 	AppRequests   int      `json:"app_requests"`   // API calls that the org allows this app in 24 h; 0: it sets it no limit of its own
+	AppUsed       int      `json:"app_used"`       // of these, that other processes have made with the same app
 	QueryBatch    int      `json:"query_batch"`    // 2,000 records per page of a REST query
 	NoGzip        bool     `json:"no_gzip"`        // answer plainly whatever the client accepts
 	NoNotes       bool     `json:"no_notes"`       // Enhanced Notes are off: ContentNote is no object

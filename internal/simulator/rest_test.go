@@ -309,11 +309,11 @@ func TestLimitsAndBudget(t *testing.T) {
 
 func TestOtherAppsAndAppLimit(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Config{Settings: Settings{DailyRequests: 10, OtherRequests: 8, AppRequests: 5, Bulk: Bulk{Exhausted: true}}})
+	b := setup(t, Config{Settings: Settings{DailyRequests: 10, OtherRequests: 8, AppRequests: 15, AppUsed: 10, Bulk: Bulk{Exhausted: true}}})
 	name := b.app.Load().Name
 	a := b.send("GET", rest+"/limits", "").must(t, http.StatusOK).has(t,
 		`"DailyApiRequests":{"Max":10,"Remaining":1}`, `"DailyBulkV2QueryFileStorageMB":{"Max":976562,"Remaining":0}`)
-	if got, want := a.header.Get("Sforce-Limit-Info"), "api-usage=9/10; per-app-api-usage=1/5(appName="+name+")"; got != want {
+	if got, want := a.header.Get("Sforce-Limit-Info"), "api-usage=9/10; per-app-api-usage=11/15(appName="+name+")"; got != want {
 		t.Errorf("Sforce-Limit-Info %q, want %q", got, want)
 	}
 	b.send("GET", rest, "").must(t, http.StatusOK)
@@ -323,7 +323,7 @@ func TestOtherAppsAndAppLimit(t *testing.T) {
 		b.send("GET", rest, "").must(t, http.StatusOK)
 	}
 	a = b.send("GET", rest, "").must(t, http.StatusForbidden).has(t, "REQUEST_LIMIT_EXCEEDED")
-	if got, want := a.header.Get("Sforce-Limit-Info"), "api-usage=5/10; per-app-api-usage=5/5(appName="+name+")"; got != want {
+	if got, want := a.header.Get("Sforce-Limit-Info"), "api-usage=5/10; per-app-api-usage=15/15(appName="+name+")"; got != want {
 		t.Errorf("at the app's own limit Sforce-Limit-Info is %q, want %q", got, want)
 	}
 }

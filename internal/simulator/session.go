@@ -198,12 +198,12 @@ func (c *call) count() bool {
 	set := c.s.settings.Load()
 	limit, free := orInt(set.DailyRequests, 1_000_000), orInt(set.DailyRequests, 1_000_000)-set.OtherRequests
 	if set.AppRequests > 0 {
-		free = min(free, set.AppRequests)
+		free = min(free, set.AppRequests-set.AppUsed)
 	}
 	used, ok := c.s.usage.take(c.s.now(), free)
 	said := "api-usage=" + strconv.Itoa(used+set.OtherRequests) + "/" + strconv.Itoa(limit)
 	if set.AppRequests > 0 {
-		said += "; per-app-api-usage=" + strconv.Itoa(used) + "/" + strconv.Itoa(set.AppRequests) + "(appName=" + c.s.app.Load().Name + ")"
+		said += "; per-app-api-usage=" + strconv.Itoa(used+set.AppUsed) + "/" + strconv.Itoa(set.AppRequests) + "(appName=" + c.s.app.Load().Name + ")"
 	}
 	c.w.Header().Set("Sforce-Limit-Info", said)
 	if !ok {

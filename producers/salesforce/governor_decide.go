@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,16 +13,17 @@ import (
 // verdict says whether a call may be made.
 type verdict struct {
 	hold   bool
-	until  time.Time // when work goes on, as far as can be foreseen; zero: not within a day
-	reason string    // one sentence for people, when it is held
+	quota  sfapi.Quota // for which it is held
+	until  time.Time   // when work goes on, as far as can be foreseen; zero: not within a day
+	reason string      // one sentence for people, when it is held
 }
 
 // question is what decide is asked: may a call of this kind, which uses these quotas, be made?
 type question struct {
 	work    work
 	uses    []sfapi.Quota
-	reserve float64 // share of each limit that is left to the org's other apps
-	held    bool    // the work waits already
+	reserve float64       // share of each limit that is left to the org's other apps
+	held    []sfapi.Quota // for which the work waits already
 }
 
 // decide holds a call back when a quota that it uses is refused by Salesforce, or when so much is used that this kind of
@@ -29,7 +31,7 @@ type question struct {
 func decide(s *sfapi.Standing, q question, now time.Time) verdict {
 	for _, name := range q.uses {
 		if r, ok := s.Refused[name]; ok && now.Before(r.Until) {
-			return verdict{true, r.Until, fmt.Sprintf("Salesforce says that the org's %s of the last 24 hours are used up; it is asked again", quotaWords[name])}
+			return verdict{true, name, r.Until, fmt.Sprintf("Salesforce says that the org's %s of the last 24 hours are used up; it is asked again", quotaWords[name])}
 		}
 	}
 	if q.work == workNeeded {
@@ -43,9 +45,9 @@ func decide(s *sfapi.Standing, q question, now time.Time) verdict {
 		if !ok || !w.Known() {
 			continue
 		}
-		if line := q.work.line(w.Max(), q.reserve, q.held); float64(w.Used()) >= line && w.Used() > 0 {
+		if line := q.work.line(w.Max(), q.reserve, slices.Contains(q.held, name)); float64(w.Used()) >= line && w.Used() > 0 {
 			until, _ := w.Fall(now, q.work.line(w.Max(), q.reserve, true), othersPerHour(s, name, q, now, &w))
-			return verdict{true, until, scarce(name, &w, q)}
+			return verdict{true, name, until, scarce(name, &w, q)}
 		}
 	}
 	return verdict{}
@@ -54,9 +56,9 @@ func decide(s *sfapi.Standing, q question, now time.Time) verdict {
 // decideApp looks at what the org allows this app alone (facts 2.1): nobody else uses it.
 func decideApp(s *sfapi.Standing, q question) verdict {
 	for name, app := range s.Usage.Apps {
-		line := q.work.line(int64(app.Max), appReserve, q.held)
+		line := q.work.line(int64(app.Max), appReserve, slices.Contains(q.held, sfapi.QuotaCalls))
 		if app.Max > 0 && float64(app.Used) >= line && app.Used > 0 {
-			return verdict{hold: true, reason: fmt.Sprintf(
+			return verdict{hold: true, quota: sfapi.QuotaCalls, reason: fmt.Sprintf(
 				"%s of the %s API calls of the last 24 hours that the org allows the app %s are used; what is left is for what cannot wait (Setup > Connected Apps OAuth Usage, or the app's policies, show the limit)",
 				count(int64(app.Used)), count(int64(app.Max)), name)}
 		}

@@ -95,7 +95,7 @@ func (g *governor) judgeEvents() {
 	was := g.alarm
 	switch {
 	case short && was == nil:
-		g.alarm = &pause{work: eventsSubject, since: time.Now(), reason: reason}
+		g.alarm = &pause{pauseKey: pauseKey{eventsSubject, sfapi.QuotaEvents}, since: time.Now(), reason: reason}
 		g.log.Warn("the event allocation runs out", "reason", reason)
 		g.tell(g.alarm.event(time.Time{}, reason))
 	case !short && was != nil:
@@ -105,7 +105,7 @@ func (g *governor) judgeEvents() {
 	}
 }
 
-// newLoopGovernor makes the governor of a life: what it does is in the log, the status, the metrics and the audit.
+// newGovernor makes the governor of a life: what it does is in the log, the status, the metrics and the audit.
 func (l *loop) newGovernor() *governor {
 	g := newGovernor(l.cfg.Client, *l.cfg.APIReserve, l.cfg.LimitsEvery)
 	g.log, g.metrics = l.cfg.Logger, l.cfg.Metrics.budget
@@ -129,8 +129,8 @@ func (l *loop) auditBudget(e budgetEvent) {
 	}
 	opened, task, reason := e.since.UnixMilli(), l.Task(), "api_budget"
 	event := avro.Audit{
-		ID: fmt.Sprintf("%s/budget/%s/%d", l.org(), e.subject, opened), Org: l.org(), Kind: "budget", State: state, Time: at.UnixMilli(),
-		OpenedAt: &opened, Task: &task, Subject: &e.subject, Reason: &reason, Message: e.message, Detail: map[string]string{},
+		ID: fmt.Sprintf("%s/budget/%s/%s/%d", l.org(), e.subject, e.quota, opened), Org: l.org(), Kind: "budget", State: state, Time: at.UnixMilli(),
+		OpenedAt: &opened, Task: &task, Subject: &e.subject, Reason: &reason, Message: e.message, Detail: map[string]string{"quota": string(e.quota)},
 	}
 	value, err := event.Append(avro.Frame(nil, l.fixed.audit))
 	if err == nil {

@@ -81,7 +81,7 @@ func (l *loop) closeSnapshot(ctx context.Context, name string) error {
 	l.closeHole(ctx, name, done, j)
 	if j.ID != "REST" {
 		l.group.Go(func() error {
-			if err := l.cfg.Client.DeleteJob(ctx, j.ID); err != nil && ctx.Err() == nil {
+			if err := l.api(workSnapshot).DeleteJob(ctx, j.ID); err != nil && ctx.Err() == nil {
 				l.cfg.Logger.Debug("delete bulk job", "job", j.ID, "error", err)
 			}
 			return nil
