@@ -62,6 +62,7 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 		StateDir: a.stateDir(org, Salesforce), LinkField: org.Link.SalesforceField,
 		Notes:      salesforce.Notes{Objects: s.Notes.Objects, Every: s.Notes.PollInterval},
 		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, SilenceLimit: s.SilenceLimit,
+		PollEvery: s.PollInterval, SweepEvery: orOff(s.SweepInterval), RefreshEvery: orOff(s.RefreshInterval),
 		Logger: a.log, Metrics: a.orgMetrics(org).salesforce, StateMetrics: a.parts.state,
 	})
 	if err != nil {
@@ -69,6 +70,17 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 	}
 	a.reports(org, Salesforce, func() any { return producer.Status() })
 	return task{name: producer.Task(), run: producer.Run}, nil
+}
+
+// orOff is an interval as the producer takes it: negative when it is configured as 0, for never.
+func orOff(d *time.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	if *d == 0 {
+		return -1
+	}
+	return *d
 }
 
 func (a *App) matcherTask(p *platform, org *config.Org) (task, error) {

@@ -93,6 +93,12 @@ type Salesforce struct {
 	Notes        Notes         `yaml:"notes"`
 	BulkPageRows int           `yaml:"bulk_page_rows"` // maxRecords of a Bulk result page; default 0 = Salesforce decides
 	SilenceLimit time.Duration `yaml:"silence_limit"`  // H16; default 5m
+	PollInterval time.Duration `yaml:"poll_interval"`  // of objects of which the org sends no change events; default 5m
+	// SweepInterval is how often all ids are compared, to find records that were deleted for good, of which Salesforce tells
+	// nobody; default 24h, 0 = never.
+	SweepInterval *time.Duration `yaml:"sweep_interval"`
+	// RefreshInterval is how often formula and roll-up fields are read, whose changes no event tells; default 6h, 0 = never.
+	RefreshInterval *time.Duration `yaml:"refresh_interval"`
 }
 
 // Auth is the OAuth flow and what it needs.

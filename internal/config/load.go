@@ -179,6 +179,13 @@ func (c *Config) fill() {
 	}
 }
 
+// defInterval puts a default where nothing was said, and leaves a zero that was.
+func defInterval(d **time.Duration, fallback time.Duration) {
+	if *d == nil {
+		*d = &fallback
+	}
+}
+
 func (o *Org) fill() {
 	if o.OrphanGrace == nil {
 		grace := 60 * time.Second
@@ -189,6 +196,9 @@ func (o *Org) fill() {
 	def(&o.Salesforce.APIVersion, "66.0")
 	def(&o.Salesforce.Notes.PollInterval, 5*time.Minute)
 	def(&o.Salesforce.SilenceLimit, 5*time.Minute)
+	def(&o.Salesforce.PollInterval, 5*time.Minute)
+	defInterval(&o.Salesforce.SweepInterval, 24*time.Hour)
+	defInterval(&o.Salesforce.RefreshInterval, 6*time.Hour)
 	if o.Salesforce.Notes.Objects == nil {
 		o.Salesforce.Notes.Objects = []string{"Note", "Task"}
 	}

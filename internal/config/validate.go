@@ -112,6 +112,14 @@ func (e *Errors) salesforce(at string, s *Salesforce) {
 	for i, n := range s.Notes.Objects {
 		e.oneOf(fmt.Sprintf("%s.notes.objects[%d]", at, i), n, "Note", "Task", "ContentNote")
 	}
+	for _, d := range []struct {
+		key   string
+		value *time.Duration
+	}{{"poll_interval", &s.PollInterval}, {"sweep_interval", s.SweepInterval}, {"refresh_interval", s.RefreshInterval}} {
+		if d.value != nil && *d.value < 0 {
+			e.add("%s.%s is negative; give a time such as 5m", at, d.key)
+		}
+	}
 	a := s.Auth
 	if a.Flow == "" {
 		if a.ClientID != "" || a.Username != "" || a.PrivateKeyFile != "" {

@@ -177,13 +177,18 @@ func (s *Store) Get(key []byte) (value []byte, ok bool, err error) {
 
 // Scan calls fn for each key that begins with prefix, in ascending order of bytes, as the store was when Scan began.
 // The slices are valid only during the call. An error of fn ends the scan and is returned as it is.
-func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) (err error) {
+func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) error {
+	return s.ScanFrom(prefix, prefix, fn)
+}
+
+// ScanFrom is Scan beginning at the key from, or at the first one behind it.
+func (s *Store) ScanFrom(prefix, from []byte, fn func(key, value []byte) error) (err error) {
 	if err := s.usable(); err != nil {
 		return err
 	}
 	bounds := &pebble.IterOptions{UpperBound: after(prefix)}
-	if len(prefix) > 0 {
-		bounds.LowerBound = prefix
+	if len(from) > 0 {
+		bounds.LowerBound = from
 	}
 	it, err := s.db.NewIter(bounds)
 	if err != nil {

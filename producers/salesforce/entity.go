@@ -20,6 +20,8 @@ type entity struct {
 	codec    *avro.RowCodec
 	schemaID int // of codec, in the registry
 	decoder  *sfapi.RowDecoder
+	// calculated are the columns that are formulas or roll-ups: events do not tell when they change.
+	calculated []string
 }
 
 // describe asks for the fields of an entity and registers the schema that follows from them.
@@ -30,6 +32,11 @@ func (l *loop) describe(ctx context.Context, name string) (*entity, error) {
 	}
 	e := &entity{name: name, topic: l.topics.entity[name], schema: sfapi.Schema(d, l.cfg.Fields[name])}
 	e.decoder = sfapi.NewRowDecoder(e.schema, sfapi.Components(d))
+	for _, f := range d.Fields {
+		if f.Calculated && e.schema.Index(f.Name) >= 0 {
+			e.calculated = append(e.calculated, f.Name)
+		}
+	}
 	subject := e.topic + "-value"
 	_, _, previous, err := l.cfg.Registry.Latest(ctx, subject)
 	switch {

@@ -53,6 +53,12 @@ type loop struct {
 	reconciler reconciler
 	hadFields  map[string][]string // columns that the last owner knew
 	seen       meta                // greatest epoch and positions in the topics
+
+	feeds         map[string]*feed  // of every entity
+	advice        map[string]string // what a person can do about an entity that is polled
+	noChannel     string            // how the channel of all entities was refused; empty when it was not
+	granted       int               // how often it was granted
+	asksSelection atomic.Bool       // ask at once which entities are selected
 }
 
 // input is something that happened; done, when not nil, gets what became of it once it is durable.

@@ -14,6 +14,8 @@ type Metrics struct {
 	snapshotRows, snapshotExpected                 *prometheus.GaugeVec
 	lag, pollSeconds                               prometheus.Histogram
 	budget                                         *budgetMetrics
+	swept, refreshed                               *prometheus.CounterVec
+	polled, sweepAge, calculatedAge                *prometheus.GaugeVec
 	bayeux                                         *bayeux.Metrics
 }
 
@@ -41,7 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		events:           vec("events_total", "Change events consumed.", "type"),
 		published:        vec("published_total", "Records published.", "topic", "op"),
 		holes:            vec("holes_total", "Holes found in the stream.", "reason"),
-		polls:            vec("polls_total", "Polls for notes.", "object"),
+		polls:            vec("polls_total", "Polls for notes, and for records of entities without change events.", "object"),
 		refetched:        counter("refetched_total", "Records read by id."),
 		repaired:         counter("repaired_total", "Records that differed from the org or the topic without an event: an alarm."),
 		rejected:         counter("rejected_total", "Rows, events and notes that went to the dead letter topic."),
@@ -51,14 +53,19 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		openRecords:      gauge("open_records", "Records held in memory while a window is open or a read is pending."),
 		snapshotRows:     gauges("snapshot_rows", "Rows of the snapshot under way that are published."),
 		snapshotExpected: gauges("snapshot_rows_expected", "Rows that the snapshot under way will have."),
+		swept:            vec("swept_total", "Records that were deleted for good without an event.", "entity"),
+		refreshed:        vec("refreshed_total", "Records whose formulas or roll-ups had changed.", "entity"),
+		polled:           gauges("polled", "1 while the entity is polled because the org sends no events of it."),
+		sweepAge:         gauges("sweep_age_seconds", "Time since the last complete comparison of all ids began."),
+		calculatedAge:    gauges("calculated_age_seconds", "Age of formulas and roll-ups: time since their last complete read began."),
 		lag:              histogram("lag_seconds", "Time from an event's commit to the acknowledgement of its record."),
-		pollSeconds:      histogram("poll_seconds", "Duration of a poll for notes."),
 		budget:           newBudgetMetrics(r),
+		pollSeconds:      histogram("poll_seconds", "Duration of a poll."),
 		bayeux:           bayeux.NewMetrics(r),
 	}
 	if r != nil {
 		r.MustRegister(m.rows, m.events, m.published, m.holes, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
-			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds)
+			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds, m.swept, m.refreshed, m.polled, m.sweepAge, m.calculatedAge)
 	}
 	return m
 }

@@ -198,9 +198,6 @@ func (n *notes) removeDeleted(ctx context.Context, o noteObject, d sfapi.Deletio
 	return n.book.remove(ctx, n, d.ID)
 }
 
-// safetyLag is how far behind the server's clock a window by SystemModstamp ends (facts 7.1).
-const safetyLag = time.Minute
-
 // readModified reads a window by SystemModstamp; deletions come from comparing all ids, now and then.
 func (n *notes) readModified(ctx context.Context, o noteObject, cursor *avro.Poll, now time.Time) (*avro.Poll, error) {
 	if time.Since(n.fullAt[o.name]) > fullEvery {
@@ -210,7 +207,7 @@ func (n *notes) readModified(ctx context.Context, o noteObject, cursor *avro.Pol
 	if err := n.query(ctx, o, o.soql(since(from)), change.OpUpdate, nil); err != nil {
 		return nil, err
 	}
-	at := max(now.Add(-safetyLag).UnixMilli(), *cursor.CoveredUntil)
+	at := max(now.Add(-n.cfg.SafetyLag).UnixMilli(), *cursor.CoveredUntil)
 	return &avro.Poll{CoveredUntil: &at, DeletedCoveredUntil: cursor.DeletedCoveredUntil}, nil
 }
 

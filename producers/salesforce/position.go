@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"crosswalk/internal/avro"
@@ -27,6 +28,7 @@ type detail struct {
 	Position handover.Position
 	Jobs     map[string]*job
 	Holes    map[string]hole
+	Feeds    map[string]*feed
 }
 
 // fixedSchemas are the registered schemas of the topics whose shape is fixed.
@@ -52,7 +54,7 @@ func (f *fixedSchemas) register(ctx context.Context, p *Producer) (err error) {
 
 // writePosition writes the stream's position and waits until it is acknowledged.
 func (l *loop) writePosition(ctx context.Context, p handover.Position) error {
-	whole, err := json.Marshal(detail{Position: p, Jobs: l.jobs, Holes: l.holes})
+	whole, err := json.Marshal(detail{Position: p, Jobs: l.jobs, Holes: l.holes, Feeds: l.feeds})
 	if err != nil {
 		return fmt.Errorf("encode position: %w", err)
 	}
@@ -117,6 +119,7 @@ func (l *loop) readPosition(ctx context.Context) (handover.Position, error) {
 	if d.Holes != nil {
 		l.holes = d.Holes
 	}
+	maps.Copy(l.feeds, d.Feeds)
 	l.storedAt, l.hadFields = time.Now(), value.SchemaFields
 	return d.Position, nil
 }

@@ -27,6 +27,7 @@ const copyLife = 48 * time.Hour
 // begin logs in, describes, brings the state up from the local copy or the topics, and makes the Machine (H12).
 func (l *loop) begin(ctx context.Context) error {
 	l.holes, l.wantedAt = map[string]hole{}, map[string]time.Time{}
+	l.beginFeeds()
 	if err := l.fixed.register(ctx, l.Producer); err != nil {
 		return err
 	}
@@ -84,6 +85,11 @@ func (l *loop) resume(ctx context.Context, position handover.Position, foreign [
 		l.lost("the position is older than the retention of events")
 	}
 	l.stream = newStream(l, from)
+	for _, name := range entities {
+		if _, open := l.m.Snapshots()[name]; !open && l.feeds[name].Covered == 0 {
+			l.feeds[name].reach(l.now())
+		}
+	}
 	if err := l.storePosition(ctx, true); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (l *loop) followReads(ctx context.Context, name string) {
 
 // refetch reads records by id. Whatever comes of it, the loop is told.
 func (l *loop) refetch(ctx context.Context, e *entity, read handover.Read) error {
-	r, broken, err := l.retrieve(ctx, e, read.IDs)
+	r, broken, err := l.retrieve(ctx, workNeeded, e, read.IDs)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -77,10 +77,10 @@ type brokenRow struct {
 	why error
 }
 
-func (l *loop) retrieve(ctx context.Context, e *entity, ids []string) (*rows, []brokenRow, error) {
+func (l *loop) retrieve(ctx context.Context, w work, e *entity, ids []string) (*rows, []brokenRow, error) {
 	r := newRows(e, len(ids))
 	var broken []brokenRow
-	err := l.api(workNeeded).RetrieveRows(ctx, e.schema, ids, func(id string, row *change.Row, err error) error {
+	err := l.api(w).RetrieveRows(ctx, e.schema, ids, func(id string, row *change.Row, err error) error {
 		switch {
 		case err != nil:
 			broken = append(broken, brokenRow{id, err})
@@ -131,6 +131,5 @@ func (l *loop) repaired(n int64) {
 		return
 	}
 	l.cfg.Metrics.repaired.Add(float64(n))
-	l.reconciler.found.Add(n)
 	l.cfg.Logger.Warn("records differed from the org without an event; they are repaired", "records", n)
 }

@@ -27,7 +27,7 @@
 //	crosswalk_salesforce_snapshot_rows             rows of the snapshot under way, by entity
 //	crosswalk_salesforce_snapshot_rows_expected    rows that it will have, by entity
 //	crosswalk_salesforce_open_records              records held in memory while a window is open or a read is pending
-//	crosswalk_salesforce_polls_total               polls for notes, by object
+//	crosswalk_salesforce_polls_total               polls for notes, and for entities without events, by object
 //	crosswalk_salesforce_poll_seconds              duration of a poll
 //	crosswalk_salesforce_budget_used               of each quota of a rolling 24 hours: used by the org,
 //	crosswalk_salesforce_budget_limit              its limit,
@@ -38,6 +38,11 @@
 //	crosswalk_salesforce_budget_paused             1 while a kind of work waits for the budget
 //	crosswalk_salesforce_budget_pauses_total       how often a kind of work began to wait
 //	crosswalk_salesforce_budget_resume_in_seconds  time until all paused work is expected to go on
+//	crosswalk_salesforce_polled                    1 while an entity is polled because the org sends no events of it, by entity
+//	crosswalk_salesforce_swept_total               records that were deleted for good without an event, by entity
+//	crosswalk_salesforce_sweep_age_seconds         time since the last complete comparison of all ids began, by entity
+//	crosswalk_salesforce_refreshed_total           records whose formulas or roll-ups had changed, by entity
+//	crosswalk_salesforce_calculated_age_seconds    age of formulas and roll-ups, by entity; absent where there are none
 package salesforce
 
 import (
@@ -72,6 +77,10 @@ type Config struct {
 	Partitions   int // of topics that are made; default: the broker's
 	Replication  int // of topics that are made; default: the broker's
 
+	PollEvery      time.Duration // of entities without events, and of asking which have them; default 5 minutes
+	SweepEvery     time.Duration // comparison of all ids; default 24 hours, negative: off
+	RefreshEvery   time.Duration // of formulas and roll-ups; default 6 hours, negative: off
+	SafetyLag      time.Duration // changes younger than this are looked at again; default 1 minute
 	ReconcileEvery time.Duration // H15; default 15 minutes
 	SilenceLimit   time.Duration // H16; default 5 minutes
 	DescribeEvery  time.Duration // how often the fields are looked at; default 10 minutes
@@ -97,6 +106,14 @@ func (c *Config) fill() error {
 		return errors.New("make a Salesforce producer: Client, Tokens, Kafka, Registry and StateDir are needed")
 	}
 	for d, fallback := range map[*time.Duration]time.Duration{
+		&c.SweepEvery: 24 * time.Hour, &c.RefreshEvery: 6 * time.Hour,
+	} {
+		if *d == 0 {
+			*d = fallback
+		}
+	}
+	for d, fallback := range map[*time.Duration]time.Duration{
+		&c.PollEvery: 5 * time.Minute, &c.SafetyLag: time.Minute,
 		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.DescribeEvery: 10 * time.Minute,
 		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute, &c.LimitsEvery: 10 * time.Minute,
 	} {

@@ -12,8 +12,8 @@ import (
 
 // job is a snapshot's bulk job, as far as it must outlive a crash. (ID, Locator) is where reading goes on.
 type job struct {
-	ID       string
-	Locator  string // of the first page that is not wholly published; empty for the first
+	ID       string // restJob when Bulk refuses the object
+	Locator  string // of the first page that is not wholly published, empty for the first; of restJob the last id published
 	Rows     int64  // of the pages before Locator
 	Expected int64  // rows that the job has, as Salesforce says
 	Done     bool   // every page is published: the sweep follows
@@ -40,7 +40,7 @@ func (l *loop) follow(ctx context.Context) error {
 
 func (l *loop) followSnapshot(ctx context.Context, name string) error {
 	s, ok := l.m.Snapshots()[name]
-	if !ok || !l.subscribed {
+	if !ok || !l.subscribed && l.noChannel == "" {
 		return nil
 	}
 	j := l.jobs[name]
@@ -120,7 +120,8 @@ func (l *loop) createJob(ctx context.Context, e *entity, j *job) error {
 func (l *loop) jobRefused(ctx context.Context, e *entity, j *job, err error) error {
 	switch nextOf(err) {
 	case sfapi.NextUseREST:
-		return l.readREST(ctx, e, j)
+		l.cfg.Logger.Warn("Bulk API refuses the object; it is read by REST queries", "entity", e.name, "error", err)
+		return l.do(ctx, func() error { j.ID, l.due = restJob, true; return nil })
 	case sfapi.NextDescribe:
 		if err := l.describeAgain(ctx, e.name); err != nil {
 			return err
@@ -141,6 +142,9 @@ func nextOf(err error) sfapi.Next {
 
 // readJob waits for the job and publishes its pages from where it was left.
 func (l *loop) readJob(ctx context.Context, name string, j *job) error {
+	if j.ID == restJob {
+		return l.readREST(ctx, name, j)
+	}
 	ready, err := l.api(workSnapshot).AwaitJob(ctx, j.ID, func(seen sfapi.Job) { l.expect(ctx, j, seen) })
 	if err == nil && !j.Done {
 		err = l.readPages(ctx, name, j, ready)

@@ -23,6 +23,12 @@ type Status struct {
 	Columns   map[string][]string       `json:"columns,omitempty"` // published now, by entity
 	Notes     map[string]NoteStatus     `json:"notes,omitempty"`
 	Budget    *BudgetStatus             `json:"budget,omitempty"`
+	// Polled are the entities without change events, by name.
+	Polled map[string]PolledStatus `json:"polled,omitempty"`
+	// Sweeps say when all ids were compared last, or that they are not, by entity.
+	Sweeps map[string]string `json:"sweeps,omitempty"`
+	// Calculated say as of when formulas and roll-ups are, by entity; none where there are no such fields.
+	Calculated map[string]CalculatedStatus `json:"calculated,omitempty"`
 }
 
 // SnapshotStatus is how far a snapshot is.
@@ -30,6 +36,21 @@ type SnapshotStatus struct {
 	Phase    handover.Phase `json:"phase"`
 	Rows     int64          `json:"rows"`
 	Expected int64          `json:"expected"` // 0 while Salesforce has not said
+}
+
+// PolledStatus says why an entity is polled, and how far.
+type PolledStatus struct {
+	Text    string    `json:"text"` // one sentence for people
+	Why     string    `json:"why"`
+	Advice  string    `json:"advice"`  // where to click
+	Since   time.Time `json:"since"`   // when polling began
+	Covered time.Time `json:"covered"` // every change saved by then is published
+}
+
+// CalculatedStatus says as of when the formulas and roll-ups of an entity are.
+type CalculatedStatus struct {
+	Fields []string  `json:"fields"`
+	AsOf   time.Time `json:"as_of"` // when their last complete read began; zero: none has ended yet
 }
 
 // NoteStatus is how far the notes of one object are.
@@ -101,8 +122,9 @@ func (l *loop) observe() {
 		columns[name] = sfapi.FieldNames(e.schema)
 	}
 	budget := l.governor.status()
+	polled, sweeps, calculated := l.feedStatus()
 	l.update(func(s *Status) {
-		s.Columns, s.Budget = columns, budget
+		s.Columns, s.Budget, s.Polled, s.Sweeps, s.Calculated = columns, budget, polled, sweeps, calculated
 		s.Phase, s.Snapshots, s.ReplayID, s.Epoch = phase, snapshots, l.stored.ReplayID, l.m.Epoch()
 		s.Counts, s.Open, s.Waiting, s.Holes, s.LastEvent = l.m.Counts(), open, waiting, holes, l.lastEvent
 	})

@@ -40,7 +40,9 @@ func (s *stream) run(ctx context.Context) error {
 		return err
 	}
 	s.reconciler.resubscribe = client.Resubscribe
-	s.group.Go(func() error { return s.reconcile(ctx) })
+	s.group.Go(func() error { return s.followChanges(ctx) })
+	s.group.Go(func() error { return s.watchSelection(ctx) })
+	s.group.Go(func() error { return s.keepFresh(ctx) })
 	s.group.Go(func() error { return s.watchFields(ctx) })
 	for {
 		err := client.Run(ctx, []bayeux.Subscription{{
@@ -50,6 +52,11 @@ func (s *stream) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case channelRefused(err):
+			if s.withoutChannel(ctx, err) != nil {
+				return nil // ctx has ended
+			}
+			continue
 		case !errors.As(err, &refused):
 			return err
 		}
@@ -74,7 +81,8 @@ func (s *stream) address(ctx context.Context) (string, error) {
 func (s *stream) acknowledged(ctx context.Context, a bayeux.Acknowledgement) {
 	_ = s.do(ctx, func() error { // an error ends the loop, and with it ctx
 		s.m.Subscribed(a.Replay)
-		s.subscribed = true
+		s.subscribed, s.noChannel = true, ""
+		s.granted++
 		s.from.Store(s.m.Renew())
 		return nil
 	})
@@ -117,6 +125,7 @@ func (s *stream) deliver(ctx context.Context, messages []bayeux.Message) error {
 			return err
 		}
 		s.m.ReadTo(e.CommitTimestamp)
+		s.hears(e.Entity, e.CommitTimestamp)
 	}
 	s.lastEvent = time.Now()
 	s.from.Store(s.m.Renew())

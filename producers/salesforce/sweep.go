@@ -76,10 +76,11 @@ func (l *loop) check(ctx context.Context, keys []handover.Key) error {
 // closeSnapshot ends a snapshot: the topic equals the org as of its window, and what came since.
 func (l *loop) closeSnapshot(ctx context.Context, name string) error {
 	done := l.m.CloseSnapshot(name)
+	l.feeds[name].reach(done.AsOf)
 	j := l.jobs[name]
 	delete(l.jobs, name)
 	l.closeHole(ctx, name, done, j)
-	if j.ID != "REST" {
+	if j.ID != restJob {
 		l.group.Go(func() error {
 			if err := l.api(workSnapshot).DeleteJob(ctx, j.ID); err != nil && ctx.Err() == nil {
 				l.cfg.Logger.Debug("delete bulk job", "job", j.ID, "error", err)
