@@ -57,6 +57,7 @@ type Engine struct {
 	bulk        bool // state is built as a whole: nothing is marked
 	dirty       []uint32
 	dirtyGroups []uint32
+	marksSaved  bool // the log has marks
 	orphans     orphans
 	floor       uint32 // no key that was withdrawn had a greater rev
 

@@ -41,6 +41,9 @@ func (e *Engine) Load(s Store, link *customer.Link) (bool, error) {
 		return false, fmt.Errorf("load state: %w", err)
 	}
 	e.endLoad()
+	if err := e.loadMarks(s); err != nil {
+		return false, fmt.Errorf("load state: %w", err)
+	}
 	return true, nil
 }
 

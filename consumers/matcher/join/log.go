@@ -85,6 +85,7 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 	if pair, changed := e.shapes.pair(); changed {
 		w.set = append(w.set, pair)
 	}
+	w.saveMarks()
 	w.set = append(w.set, Pair{logKey, head})
 	if err := s.Write(w.set, w.drop); err != nil {
 		return err

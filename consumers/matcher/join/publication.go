@@ -42,6 +42,8 @@ type settler struct {
 	to   Publisher
 	puts int
 	gone []withdrawal
+
+	differs bool // without a publisher: what is published is not what must be
 }
 
 // withdrawal is a key whose tombstone waits until all puts are acknowledged.
@@ -119,6 +121,10 @@ func (s *settler) put(t Topic, owner uint32, value []byte, near bool) error {
 		s.setNear(*pub, near)
 		return nil
 	}
+	if s.to == nil {
+		s.differs = true
+		return nil
+	}
 	if *pub == 0 {
 		*pub = s.published.add()
 		s.published.at(*pub).rev = s.floor
@@ -135,7 +141,12 @@ func (s *settler) put(t Topic, owner uint32, value []byte, near bool) error {
 
 // withdraw remembers that a key must not be published any more.
 func (s *settler) withdraw(t Topic, owner uint32) {
-	if *s.publication(t, owner) != 0 {
+	if *s.publication(t, owner) == 0 {
+		return
+	}
+	if s.to == nil {
+		s.differs = true
+	} else {
 		s.gone = append(s.gone, withdrawal{t, owner})
 	}
 }
