@@ -29,8 +29,13 @@ func (g *playedGroup) rebalance(t *testing.T) (given, taken int) {
 			running[task] = m.ID
 		}
 	}
-	for id, tasks := range plan {
-		for _, task := range tasks {
+	for id, a := range plan {
+		for _, task := range a.Follow {
+			if running[task] == id || slices.Contains(a.Tasks, task) {
+				t.Fatalf("%s stands by for task %s, which it runs", id, task)
+			}
+		}
+		for _, task := range a.Tasks {
 			if other := running[task]; other != "" && other != id {
 				t.Fatalf("task %s is given to %s while %s runs it", task, id, other)
 			}
@@ -41,11 +46,11 @@ func (g *playedGroup) rebalance(t *testing.T) (given, taken int) {
 	}
 	for id, m := range g.members {
 		for _, task := range m.Owned {
-			if !slices.Contains(plan[id], task) {
+			if !slices.Contains(plan[id].Tasks, task) {
 				taken++
 			}
 		}
-		m.Owned, m.Generation = plan[id], g.generation
+		m.Owned, m.Follows, m.Generation = plan[id].Tasks, plan[id].Follow, g.generation
 	}
 	return given, taken
 }
@@ -61,6 +66,21 @@ func (g *playedGroup) settle(t *testing.T) (moved int) {
 	}
 	t.Fatal("the group does not come to rest")
 	return 0
+}
+
+func (g *playedGroup) checkStandbys(t *testing.T, tasks []string, want int) {
+	t.Helper()
+	got := map[string]int{}
+	for _, m := range g.members {
+		for _, task := range m.Follows {
+			got[task]++
+		}
+	}
+	for _, task := range tasks {
+		if got[task] != want {
+			t.Fatalf("%d processes stand by for task %s, want %d", got[task], task, want)
+		}
+	}
 }
 
 func (g *playedGroup) check(t *testing.T, tasks int) {
@@ -83,11 +103,12 @@ func TestAssignmentsUnderComingAndGoing(t *testing.T) {
 		for i := range 1 + rng.IntN(40) {
 			tasks = append(tasks, fmt.Sprint("task", i))
 		}
+		standbys := rng.IntN(3)
 		g := &playedGroup{members: map[string]*member{}}
 		for round := range 20 {
 			if len(g.members) == 0 || rng.IntN(2) == 0 {
 				before := len(g.members)
-				g.members[fmt.Sprint("p", round)] = &member{Tasks: tasks}
+				g.members[fmt.Sprint("p", round)] = &member{Tasks: tasks, Followable: tasks, Standbys: standbys}
 				moved := g.settle(t)
 				if fair := (len(tasks) + before) / (before + 1); before > 0 && moved > fair {
 					t.Fatalf("seed %d: %d of %d tasks moved when process %d came", seed, moved, len(tasks), before+1)
@@ -102,6 +123,7 @@ func TestAssignmentsUnderComingAndGoing(t *testing.T) {
 				}
 			}
 			g.check(t, len(tasks))
+			g.checkStandbys(t, tasks, min(standbys, len(g.members)-1))
 		}
 	}
 }
@@ -112,8 +134,22 @@ func TestAssignKnowsWhoIsAble(t *testing.T) {
 		{ID: "a", Tasks: []string{"x", "y"}, Owned: []string{"x", "z"}, Generation: 3},
 		{ID: "b", Tasks: []string{"x", "y", "z", "z"}, Owned: []string{"x"}, Generation: 2},
 	})
-	if want := map[string][]string{"a": {"x"}, "b": {"y"}}; fmt.Sprint(got) != fmt.Sprint(want) {
+	if want := map[string]assignment{"a": {Tasks: []string{"x"}}, "b": {Tasks: []string{"y"}}}; fmt.Sprint(got) != fmt.Sprint(want) {
 		// a was given x last; z runs in a, which is not able to run it any more: it must stop there first.
+		t.Errorf("assigned %v, want %v", got, want)
+	}
+}
+
+// A task whose owner is gone goes to who stands by for it, as long as that has no more than its share.
+func TestStandbyTakesOver(t *testing.T) {
+	t.Parallel()
+	all := []string{"w", "x", "y"}
+	got := assign([]member{
+		{ID: "a", Tasks: all, Owned: []string{"w"}, Followable: all, Standbys: 1},
+		{ID: "b", Tasks: all, Owned: []string{"x"}, Followable: all, Follows: []string{"y"}, Standbys: 1},
+	})
+	want := map[string]assignment{"a": {[]string{"w"}, []string{"x", "y"}}, "b": {[]string{"x", "y"}, []string{"w"}}}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("assigned %v, want %v", got, want)
 	}
 }

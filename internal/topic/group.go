@@ -15,7 +15,7 @@ import (
 )
 
 // protocolName is how tasks are assigned; members that know another way cannot join the same group.
-const protocolName = "crosswalk-tasks-1"
+const protocolName = "crosswalk-tasks-2"
 
 // membership is what a process has to know to speak for itself in a group.
 type membership struct {
@@ -39,20 +39,20 @@ func (m *membership) ask(ctx context.Context, kind protocol.Message, version int
 
 // join takes part in the next generation and returns what this process is to run. It waits for the other members.
 // entered is called as soon as the generation is known.
-func (m membership) join(ctx context.Context, self member, entered func(membership)) ([]string, error) {
+func (m membership) join(ctx context.Context, self member, entered func(membership)) (given assignment, err error) {
 	metadata, err := json.Marshal(self)
 	if err != nil {
-		return nil, fmt.Errorf("describe member: %w", err)
+		return given, fmt.Errorf("describe member: %w", err)
 	}
 	leader, members, err := m.enter(ctx, metadata)
 	if errorCode(err) == kafka.MemberIDRequired { // the coordinator has given us our id
 		leader, members, err = m.enter(ctx, metadata)
 	}
 	if err != nil {
-		return nil, err
+		return given, err
 	}
 	entered(m)
-	var plan map[string][]string
+	var plan map[string]assignment
 	if leader == m.id {
 		plan = assign(members)
 	}
@@ -92,29 +92,29 @@ func (m *membership) enter(ctx context.Context, metadata []byte) (leader string,
 	return leader, members, d.err
 }
 
-func (m *membership) sync(ctx context.Context, plan map[string][]string) (tasks []string, err error) {
+func (m *membership) sync(ctx context.Context, plan map[string]assignment) (mine assignment, err error) {
 	body := appendInt32(appendString(nil, m.group), m.generation)
 	body = appendNullString(appendString(body, m.id))
 	body = appendInt32(body, int32(len(plan)))
 	for id, given := range plan {
 		assignment, err := json.Marshal(given)
 		if err != nil {
-			return nil, fmt.Errorf("describe assignment: %w", err)
+			return mine, fmt.Errorf("describe assignment: %w", err)
 		}
 		body = appendBytes(appendString(body, id), assignment)
 	}
 	d, err := m.ask(ctx, &syncgroup.Request{}, 3, body, m.session+requestTimeout)
 	if err != nil {
-		return nil, err
+		return mine, err
 	}
 	d.int32() // throttled
 	if code := d.int16(); code != 0 {
-		return nil, kafka.Error(code)
+		return mine, kafka.Error(code)
 	}
-	if err := json.Unmarshal(d.bytes(), &tasks); err != nil {
-		return nil, fmt.Errorf("read assignment of group %s: %w", m.group, err)
+	if err := json.Unmarshal(d.bytes(), &mine); err != nil {
+		return mine, fmt.Errorf("read assignment of group %s: %w", m.group, err)
 	}
-	return tasks, d.err
+	return mine, d.err
 }
 
 // heartbeat shows the coordinator that the member lives.

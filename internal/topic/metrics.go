@@ -16,6 +16,7 @@ type Metrics struct {
 	fetchErrors  prometheus.Counter
 	rebalances   prometheus.Counter
 	tasks        prometheus.Gauge
+	standbys     prometheus.Gauge
 	taskFailures prometheus.Counter
 }
 
@@ -47,9 +48,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		tasks: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "crosswalk_topic_tasks", Help: "Tasks that this process owns.",
 		}),
+		standbys: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "crosswalk_topic_standbys", Help: "Tasks for which this process stands by.",
+		}),
 	}
 	if r != nil {
-		r.MustRegister(m.produce, m.tasks)
+		r.MustRegister(m.produce, m.tasks, m.standbys)
 	}
 	return m
 }

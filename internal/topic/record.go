@@ -13,7 +13,7 @@
 // crosswalk_topic_produce_retries_total, crosswalk_topic_records_rejected_total, crosswalk_topic_writers_fenced_total,
 // crosswalk_topic_produce_withheld_total, crosswalk_topic_records_read_total, crosswalk_topic_read_bytes_total,
 // crosswalk_topic_fetch_errors_total, crosswalk_topic_rebalances_total, crosswalk_topic_tasks,
-// crosswalk_topic_task_failures_total.
+// crosswalk_topic_standbys, crosswalk_topic_task_failures_total.
 package topic
 
 import (

@@ -9,9 +9,26 @@ import (
 	"time"
 )
 
-// runner runs the tasks of a process, each in a goroutine of its own.
+// role is what a process does about a task.
+type role int
+
+const (
+	idle  role = iota
+	stand      // it stands by
+	own        // it runs the task
+)
+
+// running is a task that runs, or for which this process stands by, or that has not finished either yet.
+type running struct {
+	role   role
+	cancel context.CancelCauseFunc
+}
+
+// runner runs the tasks of a process, and stands by for others, each in a goroutine of its own. Of one task it does one
+// thing at a time.
 type runner struct {
 	run     func(ctx context.Context, task string) error
+	follow  func(ctx context.Context, task string) error
 	failed  func(task string, err error) error
 	metrics *Metrics
 	log     *slog.Logger
@@ -19,43 +36,59 @@ type runner struct {
 	fatal   chan error
 
 	mu     sync.Mutex
-	tasks  map[string]context.CancelFunc // running or stopping
-	wanted map[string]bool
+	tasks  map[string]*running
+	wanted map[string]role
 	ctx    context.Context // that tasks get: it carries the lease
 }
 
-// set makes the tasks run that are wanted, and those stop that are not.
-func (r *runner) set(ctx context.Context, wanted []string) {
+// set makes the tasks run that are given, stands by as is given, and stops all else.
+func (r *runner) set(ctx context.Context, given assignment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ctx = ctx
-	r.wanted = map[string]bool{}
-	for _, task := range wanted {
-		r.wanted[task] = true
+	r.wanted = map[string]role{}
+	for _, task := range given.Follow {
+		r.wanted[task] = stand
+	}
+	for _, task := range given.Tasks {
+		r.wanted[task] = own
+	}
+	for task, role := range r.wanted {
 		if r.tasks[task] == nil {
-			r.start(task)
+			r.start(task, role)
 		}
 	}
-	for task, cancel := range r.tasks {
-		if !r.wanted[task] {
-			cancel()
+	for task, t := range r.tasks {
+		switch wanted := r.wanted[task]; {
+		case t.role == stand && wanted == own:
+			t.cancel(ErrPromoted)
+		case t.role != wanted:
+			t.cancel(context.Canceled)
 		}
 	}
 }
 
-// start runs a task until it is cancelled. r.mu is held.
-func (r *runner) start(task string) {
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.tasks[task] = cancel
-	r.metrics.tasks.Inc()
+// start takes a task up until it is cancelled. r.mu is held.
+func (r *runner) start(task string, as role) {
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	r.tasks[task] = &running{as, cancel}
+	gauge := r.metrics.tasks
+	if as == stand {
+		gauge = r.metrics.standbys
+	}
+	gauge.Inc()
 	go func() {
-		defer cancel()
-		r.keep(ctx, task)
+		defer cancel(nil)
+		if as == stand {
+			r.keepFollowing(ctx, task)
+		} else {
+			r.keep(ctx, task)
+		}
 		r.mu.Lock()
 		delete(r.tasks, task)
-		r.metrics.tasks.Dec()
-		if r.wanted[task] && r.ctx.Err() == nil {
-			r.start(task) // it was given back while it stopped
+		gauge.Dec()
+		if wanted := r.wanted[task]; wanted != idle && r.ctx.Err() == nil {
+			r.start(task, wanted) // it changes its role, or was given back while it stopped
 		}
 		r.mu.Unlock()
 		select {
@@ -65,9 +98,15 @@ func (r *runner) start(task string) {
 	}()
 }
 
+// The pauses before something that failed is started again.
+const (
+	shortPause = 200 * time.Millisecond
+	longPause  = 30 * time.Second
+)
+
 // keep runs a task again when it fails. A task that ends without an error while it is owned has nothing more to do.
 func (r *runner) keep(ctx context.Context, task string) {
-	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 30*time.Second) {
+	for pause := shortPause; ; pause = min(2*pause, longPause) {
 		begun := time.Now()
 		err := r.run(ctx, task)
 		if err == nil || ctx.Err() != nil {
@@ -84,36 +123,82 @@ func (r *runner) keep(ctx context.Context, task string) {
 			return
 		}
 		if time.Since(begun) > time.Minute {
-			pause = 200 * time.Millisecond
+			pause = shortPause
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !rest(ctx, pause) {
 			return
 		}
 	}
 }
 
-// owned returns the tasks that run or have not finished stopping.
-func (r *runner) owned() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Sorted(maps.Keys(r.tasks))
+// keepFollowing stands by for a task, again when that fails.
+func (r *runner) keepFollowing(ctx context.Context, task string) {
+	for pause := shortPause; ; pause = min(2*pause, longPause) {
+		err := r.follow(ctx, task)
+		if err == nil || ctx.Err() != nil {
+			<-ctx.Done()
+			return
+		}
+		r.log.Warn("standing by for a task failed and is started again", "task", task, "error", err)
+		if !rest(ctx, pause) {
+			return
+		}
+	}
 }
 
-// drain stops all tasks and waits until they have.
-func (r *runner) drain() {
-	r.set(context.Background(), nil)
+// rest waits, and reports false when ctx ends before.
+func rest(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// owned returns the tasks that run or have not finished stopping.
+func (r *runner) owned() []string { return r.as(own) }
+
+// follows returns the tasks for which this process stands by.
+func (r *runner) follows() []string { return r.as(stand) }
+
+func (r *runner) as(wanted role) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := slices.Sorted(maps.Keys(r.tasks))
+	return slices.DeleteFunc(out, func(task string) bool { return r.tasks[task].role != wanted })
+}
+
+// drain stops all tasks but those that are followed and go on, and waits until they have.
+func (r *runner) drain(following []string) {
+	r.mu.Lock()
+	ctx := r.ctx
+	r.mu.Unlock()
+	if ctx == nil {
+		return // nothing was ever given
+	}
+	r.set(ctx, assignment{Follow: following})
 	begun := time.Now()
 	ticker := time.NewTicker(10 * time.Second)
 	defer ticker.Stop()
-	for len(r.owned()) > 0 {
+	for left := r.left(following); len(left) > 0; left = r.left(following) {
 		select {
 		case <-r.stopped:
 		case <-ticker.C:
-			r.log.Warn("tasks have not stopped yet", "tasks", r.owned(), "seconds", int(time.Since(begun).Seconds()))
+			r.log.Warn("tasks have not stopped yet", "tasks", left, "seconds", int(time.Since(begun).Seconds()))
 		}
 	}
+}
+
+// left returns what has not stopped yet of what is not followed.
+func (r *runner) left(following []string) []string {
+	out := r.owned()
+	for _, task := range r.follows() {
+		if !slices.Contains(following, task) {
+			out = append(out, task)
+		}
+	}
+	return out
 }

@@ -16,6 +16,14 @@ type TasksConfig struct {
 	Group string
 	Tasks []string // that this process is able to run; processes of a group may differ
 
+	// Follow, when it is set, stands by for one of the tasks in Followable while another process runs it, until its ctx ends:
+	// with the cause ErrPromoted when this process is to run the task now, which it begins as soon as Follow has returned.
+	// When it ends with an error, it is started again after a pause. Standbys is how many processes stand by for each task
+	// if there are so many.
+	Follow     func(ctx context.Context, task string) error
+	Followable []string
+	Standbys   int
+
 	// Session is how long a process may be silent before its tasks go to others; default 10 s. A broker may allow no
 	// less than 6 s (group.min.session.timeout.ms).
 	Session time.Duration
@@ -25,6 +33,9 @@ type TasksConfig struct {
 	// and start again.
 	Failed func(task string, err error) error
 }
+
+// ErrPromoted is why standing by for a task ends when its process is to run the task.
+var ErrPromoted = errors.New("this process runs the task now")
 
 // RunTasks takes part in the group until ctx ends, and runs the tasks that this process is given. A task runs in one
 // process at a time: its ctx is cancelled when it is to go to another process, which gets it only after run has
@@ -51,14 +62,14 @@ func (c *Client) RunTasks(ctx context.Context, config TasksConfig, run func(ctx 
 		config: config, log: log, metrics: c.config.Metrics,
 		me: membership{client: c, group: config.Group, session: config.Session, generation: -1},
 		runner: &runner{
-			run: run, failed: config.Failed, metrics: c.config.Metrics, log: log,
-			stopped: make(chan struct{}, 1), fatal: make(chan error, 1), tasks: map[string]context.CancelFunc{},
+			run: run, follow: config.Follow, failed: config.Failed, metrics: c.config.Metrics, log: log,
+			stopped: make(chan struct{}, 1), fatal: make(chan error, 1), tasks: map[string]*running{},
 		},
 		joined: make(chan joined, 1), entered: make(chan membership, 1), beats: make(chan beat, 1),
 	}
 	o.renewLease(ctx)
 	err := o.run(ctx)
-	o.runner.drain()
+	o.runner.drain(nil)
 	if o.me.id != "" {
 		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), config.Session)
 		defer cancel()
@@ -92,7 +103,7 @@ type owner struct {
 // joined is how a join ended.
 type joined struct {
 	sent  time.Time
-	tasks []string
+	given assignment
 	err   error
 }
 
@@ -152,12 +163,15 @@ func (o *owner) run(ctx context.Context) error {
 
 // join begins to join, claiming what is owned.
 func (o *owner) join(ctx context.Context) {
-	self := member{Tasks: o.config.Tasks, Owned: o.runner.owned(), Generation: o.me.generation}
+	self := member{
+		Tasks: o.config.Tasks, Owned: o.runner.owned(), Generation: o.me.generation,
+		Followable: o.config.Followable, Follows: o.runner.follows(), Standbys: o.config.Standbys,
+	}
 	o.joining, o.stale = true, false
 	me := o.me
 	go func() {
 		j := joined{sent: time.Now()}
-		j.tasks, j.err = me.join(ctx, self, func(m membership) {
+		j.given, j.err = me.join(ctx, self, func(m membership) {
 			j.sent = time.Now()
 			o.entered <- m
 		})
@@ -177,8 +191,8 @@ func (o *owner) conclude(ctx context.Context, j joined) error {
 		o.pause = backoff{}
 		o.lease.prove(j.sent)
 		o.metrics.rebalances.Inc()
-		o.log.Debug("tasks assigned", "group", o.config.Group, "generation", o.me.generation, "tasks", j.tasks)
-		o.runner.set(o.taskCtx, j.tasks)
+		o.log.Debug("tasks assigned", "group", o.config.Group, "generation", o.me.generation, "tasks", j.given.Tasks, "follows", j.given.Follow)
+		o.runner.set(o.taskCtx, j.given)
 		return nil
 	case ctx.Err() != nil:
 		return nil
@@ -254,7 +268,7 @@ func (o *owner) lose(ctx context.Context) {
 		o.log.Warn("this process was silent too long and has lost its tasks", "group", o.config.Group, "tasks", slices.Clone(owned))
 	}
 	o.lease.lost.Store(true)
-	o.runner.drain()
+	o.runner.drain(o.runner.follows())
 	o.me.generation = -1
 	o.renewLease(ctx)
 	o.stale = true
