@@ -87,7 +87,7 @@ func (s *session) takeControl(ctx context.Context, r *topic.Record) error {
 	if err := s.followControl(ctx, r); err != nil {
 		return err
 	}
-	if !s.live {
+	if s.building {
 		return nil // the link is set when the inputs are read
 	}
 	return s.setLink(s.control.link)

@@ -136,13 +136,19 @@ func (m mortal) Write(set []join.Pair, drop [][]byte) error {
 // start runs the matcher.
 func (p *pipeline) start() {
 	p.t.Helper()
-	var err error
-	p.matcher, err = New(p.config)
+	m, err := New(p.config)
 	p.must(err)
+	p.run(m)
+}
+
+// run lets a matcher own the task.
+func (p *pipeline) run(m *Matcher) {
+	p.t.Helper()
+	p.matcher = m
 	ctx, stop := context.WithCancel(p.ctx)
 	p.stop, p.ended = stop, make(chan error, 1)
 	p.dead.Store(false)
-	m, ended := p.matcher, p.ended
+	ended := p.ended
 	go func() { ended <- m.Run(ctx) }()
 	p.t.Cleanup(func() {
 		stop()

@@ -1,10 +1,13 @@
 package matcher
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,17 +17,23 @@ import (
 	"crosswalk/internal/topic"
 )
 
-// take takes one record of an input or of the control topic.
+// take takes one record of an input or of the control topic, or, when it stands by, of an output.
 func (s *session) take(ctx context.Context, r *topic.Record) error {
-	if r.Topic == s.names.control {
-		return s.takeControl(ctx, r)
-	}
 	kind := s.names.kinds[r.Topic]
+	switch {
+	case r.Topic == s.names.control:
+		return s.takeControl(ctx, r)
+	case kind == 0:
+		s.observe(r)
+		return nil
+	}
 	verdict, err := s.apply(kind, r)
 	if ctx.Err() != nil {
 		return ctx.Err() // not the record's fault
 	}
-	s.metrics.input(kind, verdict)
+	if s.out != nil { // what a standby takes, the owner counts
+		s.metrics.input(kind, verdict)
+	}
 	if verdict == join.Refused {
 		return s.refuse(ctx, r, err)
 	}
@@ -111,18 +120,45 @@ func (s *session) refuse(ctx context.Context, r *topic.Record, reason error) err
 	if s.reported[key] {
 		return nil
 	}
-	s.config.Logger.Warn("an input cannot be decoded and goes to the dead-letter topic",
-		"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", reason)
-	value := r.Value
-	if value == nil {
-		value = []byte{} // not a deletion of the dead letter
+	letter := s.deadLetter(key, r, reason)
+	if s.out == nil {
+		s.refused[key] = letter
+		return nil
 	}
+	return s.sendDeadLetter(ctx, letter)
+}
+
+// sendRefused sends the dead letters that could not be sent before this was the writer, unless a former owner has.
+func (s *session) sendRefused(ctx context.Context) error {
+	for _, key := range slices.Sorted(maps.Keys(s.refused)) {
+		if err := s.sendDeadLetter(ctx, s.refused[key]); err != nil {
+			return err
+		}
+	}
+	clear(s.refused)
+	return nil
+}
+
+func (s *session) sendDeadLetter(ctx context.Context, letter topic.Record) error {
+	reason := ""
+	for _, h := range letter.Headers {
+		if h.Key == "reason" {
+			reason = string(h.Value)
+		}
+	}
+	s.config.Logger.Warn("an input cannot be decoded and goes to the dead-letter topic", "position", string(letter.Key), "reason", reason)
+	return s.out.send(ctx, letter)
+}
+
+// deadLetter is a copy of a record as it came, with where it came from and why it is refused.
+func (s *session) deadLetter(key string, r *topic.Record, reason error) topic.Record {
+	value := append([]byte{}, r.Value...) // never nil: no deletion of the dead letter
 	headers := []topic.Header{
 		{Key: "topic", Value: []byte(r.Topic)},
 		{Key: "partition", Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
 		{Key: "offset", Value: strconv.AppendInt(nil, r.Offset, 10)},
 		{Key: "reason", Value: []byte(strings.ToValidUTF8(reason.Error(), "\ufffd"))},
-		{Key: "key", Value: r.Key},
+		{Key: "key", Value: bytes.Clone(r.Key)},
 		{Key: "ce_specversion", Value: []byte("1.0")},
 		{Key: "ce_id", Value: []byte(url.PathEscape(key))},
 		{Key: "ce_type", Value: []byte("crosswalk.deadletter")},
@@ -130,5 +166,5 @@ func (s *session) refuse(ctx context.Context, r *topic.Record, reason error) err
 		{Key: "ce_time", Value: appendTime(nil, time.Now())},
 		{Key: "ce_subject", Value: []byte(key)},
 	}
-	return s.out.send(ctx, topic.Record{Topic: s.names.deadLetter, Key: []byte(key), Value: value, Headers: headers})
+	return topic.Record{Topic: s.names.deadLetter, Key: []byte(key), Value: value, Headers: headers}
 }

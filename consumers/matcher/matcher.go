@@ -13,7 +13,8 @@
 // Metrics, each with the label org: crosswalk_matcher_inputs_total{topic,verdict},
 // crosswalk_matcher_outputs_total{topic,kind}, crosswalk_matcher_live_records{kind}, crosswalk_matcher_matched_customers,
 // crosswalk_matcher_ambiguous_groups, crosswalk_matcher_unmatched_records{side}, crosswalk_matcher_near_miss_records,
-// crosswalk_matcher_lag_records, crosswalk_matcher_newest_input_timestamp_seconds{side}, crosswalk_matcher_settle_seconds,
+// crosswalk_matcher_lag_records, crosswalk_matcher_owner, crosswalk_matcher_standby,
+// crosswalk_matcher_unconfirmed_outputs, crosswalk_matcher_disk_records, crosswalk_matcher_newest_input_timestamp_seconds{side}, crosswalk_matcher_settle_seconds,
 // crosswalk_matcher_commit_seconds, crosswalk_matcher_rebuilds_total, crosswalk_matcher_link_changes_total.
 package matcher
 
@@ -62,6 +63,7 @@ type faults struct {
 type Matcher struct {
 	config Config
 	board  board
+	warm   *warmth // what Follow has left for Run
 }
 
 // New checks the configuration. It starts nothing.
@@ -99,10 +101,13 @@ func taskOf(org string) string { return "matcher/" + org }
 // publishing, its state is that of the last commit, and Run may be called again. topic.ErrFenced means that another
 // owner has taken over.
 func (m *Matcher) Run(ctx context.Context) error {
-	store, err := state.Open(m.config.StateDir, state.Logger(m.config.Logger), state.WithMetrics(m.config.StateMetrics))
+	store, err := m.open()
 	if err != nil {
 		return err
 	}
+	metrics := m.config.Metrics.of(m.config.Org)
+	metrics.owner.Set(1)
+	defer metrics.ended()
 	err = m.run(ctx, disk{store})
 	if ctx.Err() != nil && !errors.Is(err, errCommit) {
 		err = nil
@@ -114,23 +119,49 @@ func (m *Matcher) Run(ctx context.Context) error {
 	return err
 }
 
+// open opens the local state, or takes the one that Follow has left open.
+func (m *Matcher) open() (*state.Store, error) {
+	if m.warm != nil {
+		return m.warm.store, nil
+	}
+	return state.Open(m.config.StateDir, state.Logger(m.config.Logger), state.WithMetrics(m.config.StateMetrics))
+}
+
 // errCommit marks an error of the local state, which is told even when the context has ended.
 var errCommit = errors.New("the local state cannot be written")
 
 // run starts sessions until one ends for another reason than that its state belongs to topics that are no more.
 func (m *Matcher) run(ctx context.Context, d disk) error {
 	for {
-		s := newSession(m, d)
+		s := m.session(d)
 		err := s.run(ctx)
 		s.close()
 		if !outOfDate(err) {
 			return err
 		}
-		m.config.Logger.Warn("the local state is rebuilt from the topics", "reason", err)
-		if err := d.wipe(); err != nil {
-			return fmt.Errorf("%w: %w", errCommit, err)
+		if err := m.wipe(d, err); err != nil {
+			return err
 		}
 	}
+}
+
+// session returns the one that stood by, or a new one.
+func (m *Matcher) session(d disk) *session {
+	if m.warm == nil {
+		return newSession(m, d)
+	}
+	s := m.warm.session
+	m.warm = nil
+	return s
+}
+
+// wipe gives a state up that does not belong to the topics.
+func (m *Matcher) wipe(d disk, reason error) error {
+	m.config.Logger.Warn("the local state is rebuilt from the topics", "reason", reason)
+	if err := d.wipe(); err != nil {
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
+	return nil
 }
 
 // outOfDate reports whether an error says that the state does not belong to what the topics hold (R34).

@@ -1,8 +1,6 @@
 package matcher
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"crosswalk/consumers/matcher/join"
@@ -13,6 +11,8 @@ type Metrics struct {
 	inputs, outputs               *prometheus.CounterVec
 	live, unmatched, newest       *prometheus.GaugeVec
 	matched, ambiguous, near, lag *prometheus.GaugeVec
+	owner, standby, unconfirmed   *prometheus.GaugeVec
+	onDisk                        *prometheus.GaugeVec
 	settle, commit                *prometheus.HistogramVec
 	rebuilds, linkChanges         *prometheus.CounterVec
 }
@@ -41,13 +41,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		ambiguous:   gauge("ambiguous_groups", "Identifiers reported as ambiguous."),
 		near:        gauge("near_miss_records", "Unmatched records that list near misses."),
 		lag:         gauge("lag_records", "Records in the input topics that are not consumed yet."),
+		owner:       gauge("owner", "1 while this process runs the task."),
+		standby:     gauge("standby", "1 while this process stands by for the one that runs the task."),
+		unconfirmed: gauge("unconfirmed_outputs", "Of a standby: outputs that the owner has not published as they must be."),
+		onDisk:      gauge("disk_records", "Live records whose values do not fit into the memory that is allowed."),
 		settle:      seconds("settle_seconds", "Time to compute and send what a batch of inputs changes."),
 		commit:      seconds("commit_seconds", "Time to make the state durable."),
 		rebuilds:    counter("rebuilds_total", "Times that the state was built from the topics."),
 		linkChanges: counter("link_changes_total", "Times that the link was set, changed or removed."),
 	}
 	if r != nil {
-		r.MustRegister(m.inputs, m.outputs, m.live, m.unmatched, m.newest, m.matched, m.ambiguous, m.near, m.lag, m.settle, m.commit, m.rebuilds, m.linkChanges)
+		r.MustRegister(m.inputs, m.outputs, m.live, m.unmatched, m.newest, m.matched, m.ambiguous, m.near, m.lag, m.owner, m.standby, m.unconfirmed, m.onDisk,
+			m.settle, m.commit, m.rebuilds, m.linkChanges)
 	}
 	return m
 }
@@ -59,6 +64,8 @@ type orgMetrics struct {
 	live, unmatched          [join.Customer + 1]prometheus.Gauge
 	matched, ambiguous, near prometheus.Gauge
 	lag, salesforce, erp     prometheus.Gauge
+	unconfirmed, onDisk      prometheus.Gauge
+	owner, standby           prometheus.Gauge
 	settle, commit           prometheus.Observer
 	rebuilds, linkChanges    prometheus.Counter
 }
@@ -73,6 +80,8 @@ func (m *Metrics) of(org string) *orgMetrics {
 	o := &orgMetrics{
 		matched: m.matched.WithLabelValues(org), ambiguous: m.ambiguous.WithLabelValues(org), near: m.near.WithLabelValues(org),
 		lag: m.lag.WithLabelValues(org), salesforce: m.newest.WithLabelValues(org, "salesforce"), erp: m.newest.WithLabelValues(org, "erp"),
+		unconfirmed: m.unconfirmed.WithLabelValues(org), onDisk: m.onDisk.WithLabelValues(org),
+		owner: m.owner.WithLabelValues(org), standby: m.standby.WithLabelValues(org),
 		settle: m.settle.WithLabelValues(org), commit: m.commit.WithLabelValues(org),
 		rebuilds: m.rebuilds.WithLabelValues(org), linkChanges: m.linkChanges.WithLabelValues(org),
 	}
@@ -100,8 +109,14 @@ func (o *orgMetrics) output(t join.Topic, tombstone bool) {
 	}
 }
 
-// settled shows how the matcher stands after a batch.
-func (o *orgMetrics) settled(s join.Stats, f freshness, took time.Duration) {
+// ended takes back what only the owner of the task shows.
+func (o *orgMetrics) ended() {
+	o.owner.Set(0)
+	o.show(join.Stats{}, freshness{})
+}
+
+// show shows how the matcher stands.
+func (o *orgMetrics) show(s join.Stats, f freshness) {
 	for kind := join.Account; kind <= join.Customer; kind++ {
 		o.live[kind].Set(float64(s.Live[kind]))
 		o.unmatched[kind].Set(float64(s.Unmatched[kind]))
@@ -111,5 +126,5 @@ func (o *orgMetrics) settled(s join.Stats, f freshness, took time.Duration) {
 	o.near.Set(float64(s.NearMisses))
 	o.salesforce.Set(float64(f.Salesforce) / 1000)
 	o.erp.Set(float64(f.ERP) / 1000)
-	o.settle.Observe(took.Seconds())
+	o.onDisk.Set(float64(s.OnDisk))
 }

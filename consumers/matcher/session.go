@@ -32,16 +32,23 @@ type session struct {
 	now     checkpoint // as of now, but for what is not acknowledged yet
 	control *control
 
-	live     bool      // the start is over
-	changed  time.Time // when the first change came that is not committed; zero when there is none
-	forgetAt time.Time
-	reported map[string]bool // dead letters that are in the topic, while inputs are read again
+	building    bool      // the state was begun with none, and is not complete yet
+	followed    bool      // the reader has been at work: now.Inputs says where it stands
+	steady      bool      // of a standby: between two batches
+	checkAt     time.Time // of a standby: when it looks at its marks again
+	unconfirmed int       // of a standby: marks that were left then
+	lag         int64     // records that were there when the topics were last asked, and are not consumed
+	changed     time.Time // when the first change came that is not committed; zero when there is none
+	forgetAt    time.Time
+	reported    map[string]bool         // dead letters that are in the topic, while inputs are read again
+	refused     map[string]topic.Record // dead letters that are not in the topic, while nothing is published
 }
 
 func newSession(m *Matcher, d disk) *session {
 	s := &session{
 		config: m.config, board: &m.board, names: newNames(m.config.Org), disk: d, store: d,
 		schemas: newSchemaCache(m.config.Registry, m.config.Logger), metrics: m.config.Metrics.of(m.config.Org),
+		reported: map[string]bool{}, refused: map[string]topic.Record{},
 	}
 	s.control = &control{org: m.config.Org, configured: m.config.Link, schemas: s.schemas, link: m.config.Link}
 	if m.config.faults.store != nil {
@@ -53,6 +60,7 @@ func newSession(m *Matcher, d disk) *session {
 func (s *session) close() {
 	if s.reader != nil {
 		_ = s.reader.Close() // only ends the fetching
+		s.reader = nil
 	}
 	if s.writer != nil {
 		s.writer.Close()
@@ -66,7 +74,6 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	s.live = true
 	s.board.update(func(st *Status) { st.Phase, st.Committed = Live, s.saved.Inputs })
 	for {
 		if err := s.settle(ctx); err != nil {
@@ -95,18 +102,22 @@ func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 			return err
 		}
 	}
+	inputs, outputs := s.names.split(f.Next)
 	if err := s.engine.Spill(s.store); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
-	moved := len(f.Records) > 0 || !maps.EqualFunc(s.now.Inputs, f.Next, slices.Equal)
-	s.now.Inputs = f.Next
-	lag := int64(0)
+	moved := len(f.Records) > 0 || !maps.EqualFunc(s.now.Inputs, inputs, slices.Equal)
+	s.now.Inputs = inputs
+	if len(outputs) > 0 {
+		s.now.Outputs = outputs
+	}
+	s.lag = 0
 	for name, ends := range f.End {
 		for i, end := range ends {
-			lag += max(0, end-f.Next[name][i])
+			s.lag += max(0, end-f.Next[name][i])
 		}
 	}
-	s.metrics.lag.Set(float64(lag))
+	s.metrics.lag.Set(float64(s.lag))
 	if moved && s.changed.IsZero() {
 		s.changed = time.Now()
 	}
@@ -121,13 +132,17 @@ func (s *session) settle(ctx context.Context) error {
 	if err := s.engine.Settle(start.UnixMilli(), s.out); err != nil {
 		return err
 	}
-	s.metrics.settled(s.engine.Stats(), s.now.Freshness, time.Since(start))
+	s.metrics.settle.Observe(time.Since(start).Seconds())
+	s.metrics.show(s.engine.Stats(), s.now.Freshness)
 	s.out.mark(s.now.Inputs)
 	if s.engine.Unsaved() && s.changed.IsZero() {
 		s.changed = start
 	}
 	stats, fresh, dead, link := s.engine.Stats(), s.now.Freshness, s.now.DeadLetter, s.now.Settings.Link
-	s.board.update(func(st *Status) { st.fill(stats, fresh, dead, link) })
+	s.board.update(func(st *Status) {
+		st.fill(stats, fresh, dead, link)
+		st.Lag, st.Consumed = s.lag, s.now.Inputs
+	})
 	return nil
 }
 

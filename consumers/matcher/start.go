@@ -14,15 +14,14 @@ import (
 // errRebuild says that the local state must be given up.
 var errRebuild = errors.New("the local state does not belong to the topics")
 
-// open does everything that comes before the first publication (R34): it finds the topics, takes the state from the disk if
-// it belongs to them, takes writing over, reads what former owners have published since, and reads the inputs to
-// the ends that they have now.
+// open does everything that comes before the first publication (R34): it finds the topics and takes the state from the
+// disk if it belongs to them, unless it has stood by; takes writing over, reads what former owners have published since,
+// and reads the inputs to the ends that they have now.
 func (s *session) open(ctx context.Context) error {
-	if err := s.config.Kafka.Ensure(ctx, s.names.specs(s.config)...); err != nil {
-		return err
-	}
-	if err := s.load(ctx); err != nil {
-		return err
+	if s.engine == nil {
+		if err := s.prepare(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.takeOver(ctx); err != nil {
 		return err
@@ -31,10 +30,35 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.catchUp(ctx, ends)
+}
+
+// prepare brings the state into memory, under the link that is asked for.
+func (s *session) prepare(ctx context.Context) error {
+	if err := s.config.Kafka.Ensure(ctx, s.names.specs(s.config)...); err != nil {
+		return err
+	}
+	if err := s.load(ctx); err != nil {
+		return err
+	}
 	if err := s.readControl(ctx); err != nil {
 		return err
 	}
-	return s.catchUp(ctx, ends)
+	link := s.control.link
+	if s.building {
+		s.engine.Build(link)
+	} else {
+		if !sameLink(link, s.saved.Settings.Link) {
+			if err := s.engine.SetLink(link); err != nil {
+				return err
+			}
+		}
+		if !s.now.Settings.equal(s.saved.Settings) {
+			s.engine.MarkAll()
+		}
+	}
+	s.now.Settings.Link = link
+	return nil
 }
 
 // load brings the state back, or begins with none. Whether it can be continued is decided, and written down, before the
@@ -74,8 +98,7 @@ func (s *session) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !loaded {
-		s.board.update(func(st *Status) { st.Phase = Rebuilding })
+	if s.building = !loaded; s.building {
 		s.metrics.rebuilds.Inc()
 		s.saved.Freshness, s.saved.DeadLetter = freshness{}, 0
 	}
@@ -108,6 +131,11 @@ func (s *session) frames(ctx context.Context) (frames [join.Topics][]byte, ids [
 // takeOver makes this the one writer of the task, and learns what is in the output topics that the state does not know:
 // written by another owner, or by this one before it was killed.
 func (s *session) takeOver(ctx context.Context) error {
+	phase := Starting
+	if s.building {
+		phase = Rebuilding
+	}
+	s.board.update(func(st *Status) { st.Phase = phase })
 	w, err := s.config.Kafka.NewWriter(ctx, topic.WriterConfig{
 		Task: taskOf(s.config.Org), Topics: s.names.written(), Compression: s.config.Compression,
 	})
@@ -119,12 +147,10 @@ func (s *session) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.reported = map[string]bool{}
-	epoch, err := s.readOutputs(ctx, ends)
-	if err != nil {
+	if err := s.readOutputs(ctx, ends); err != nil {
 		return err
 	}
-	s.now.Epoch = max(s.saved.Epoch, epoch, w.Epoch()) + 1
+	s.now.Epoch = max(s.now.Epoch, w.Epoch()) + 1
 	s.engine.Begin(s.now.Epoch)
 	s.now.Outputs = topic.Position{}
 	for name, ranges := range ends {
@@ -133,66 +159,74 @@ func (s *session) takeOver(ctx context.Context) error {
 		}
 	}
 	s.out = newPublisher(s)
-	return nil
+	return s.sendRefused(ctx)
 }
 
-// readOutputs reads the output topics from where the state knows them to their ends, and returns the greatest epoch there.
-func (s *session) readOutputs(ctx context.Context, ends map[string][]topic.Range) (epoch int64, err error) {
-	r, err := s.config.Kafka.NewReader(topic.ReaderConfig{Topics: s.names.written(), From: s.saved.Outputs})
+// readOutputs reads the output topics from where the state knows them to their ends.
+func (s *session) readOutputs(ctx context.Context, ends map[string][]topic.Range) error {
+	r, err := s.config.Kafka.NewReader(topic.ReaderConfig{Topics: s.names.written(), From: s.now.Outputs})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { _ = r.Close() }() // only ends the fetching
 	for f := r.Start(); !f.CaughtUp(ends); {
 		if f, err = r.Poll(ctx); err != nil {
-			return 0, err
+			return err
 		}
 		for i := range f.Records {
-			epoch = max(epoch, s.observe(&f.Records[i]))
+			s.observe(&f.Records[i])
 		}
 	}
-	return epoch, nil
+	return nil
 }
 
-// observe tells the engine of one record that is published, and returns the record's epoch.
-func (s *session) observe(r *topic.Record) int64 {
+// observe tells the engine of one record that is published.
+func (s *session) observe(r *topic.Record) {
 	if r.Topic == s.names.deadLetter {
 		s.reported[string(r.Key)] = true
-		return 0
+		delete(s.refused, string(r.Key))
+		return
 	}
 	v, err := VersionOf(r)
 	if err != nil {
 		s.config.Logger.Warn("a published record has no version", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 	}
+	s.now.Epoch = max(s.now.Epoch, v.Epoch)
 	for t, name := range s.names.outputs {
 		if name == r.Topic {
 			s.engine.Observe(join.Topic(t), r.Key, r.Value, v)
 		}
 	}
-	return v.Epoch
+}
+
+// readInputs begins to read the inputs, and other topics, from where the state is.
+func (s *session) readInputs(others ...string) error {
+	from := topic.Position{s.names.control: s.control.next}
+	for _, name := range s.names.inputs {
+		from[name] = s.now.Inputs[name]
+	}
+	if next := s.now.Inputs[s.names.control]; s.followed {
+		from[s.names.control] = next
+	}
+	for _, name := range others {
+		from[name] = s.now.Outputs[name]
+	}
+	r, err := s.config.Kafka.NewReader(topic.ReaderConfig{Topics: append(s.names.read(), others...), From: from})
+	s.reader, s.followed = r, true
+	if s.now.Inputs == nil {
+		s.now.Inputs = topic.Position{}
+	}
+	return err
 }
 
 // catchUp reads the inputs up to ends without publishing anything. What differs afterwards is published by the first settle.
 func (s *session) catchUp(ctx context.Context, ends map[string][]topic.Range) error {
-	from := topic.Position{s.names.control: s.control.next}
-	for _, name := range s.names.inputs {
-		from[name] = s.saved.Inputs[name]
-	}
-	r, err := s.config.Kafka.NewReader(topic.ReaderConfig{Topics: s.names.read(), From: from})
-	if err != nil {
+	if err := s.readInputs(); err != nil {
 		return err
 	}
-	s.reader = r
-	fresh := s.saved.Inputs == nil
-	link := s.control.link
-	if fresh {
-		s.engine.Build(link)
-	}
-	if s.now.Inputs == nil {
-		s.now.Inputs = topic.Position{}
-	}
-	for f := r.Start(); !f.CaughtUp(ends); {
-		if f, err = r.Poll(ctx); err != nil {
+	for f := s.reader.Start(); !f.CaughtUp(ends); {
+		var err error
+		if f, err = s.reader.Poll(ctx); err != nil {
 			return err
 		}
 		if err := s.takeAll(ctx, f); err != nil {
@@ -200,18 +234,15 @@ func (s *session) catchUp(ctx context.Context, ends map[string][]topic.Range) er
 		}
 	}
 	s.reported = nil
-	if !fresh {
-		link = s.saved.Settings.Link
-	}
-	s.now.Settings.Link = s.control.link
-	switch {
-	case fresh:
-		s.engine.Built()
-	case !s.now.Settings.equal(s.saved.Settings):
-		s.engine.MarkAll()
-	}
-	if sameLink(link, s.control.link) {
+	return s.built()
+}
+
+// built ends the building of a state that was begun with none.
+func (s *session) built() error {
+	if !s.building {
 		return nil
 	}
-	return s.engine.SetLink(s.control.link) // it has changed since
+	s.building = false
+	s.engine.Built()
+	return s.setLink(s.control.link) // it may have changed meanwhile
 }

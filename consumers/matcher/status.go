@@ -19,6 +19,8 @@ const (
 	Starting   Phase = "starting"   // the state is loaded, the inputs are read to their ends
 	Rebuilding Phase = "rebuilding" // the same, without any state
 	Live       Phase = "live"
+	Warming    Phase = "warming" // another process owns the task; this one reads what it needs to stand by
+	Standby    Phase = "standby" // another process owns the task; this one has the same state
 )
 
 // Status is how a matcher is.
@@ -30,13 +32,17 @@ type Status struct {
 	Contacts     int            `json:"contacts"`
 	Notes        int            `json:"notes"`
 	Customers    int            `json:"customers"`
-	Matched      int            `json:"matched"`    // ERP customers with a view
-	Ambiguous    int            `json:"ambiguous"`  // groups
-	Unmatched    Unmatched      `json:"unmatched"`  // records
-	NearMisses   int            `json:"nearMisses"` // of the unmatched records, those that list near misses
+	Matched      int            `json:"matched"`     // ERP customers with a view
+	Ambiguous    int            `json:"ambiguous"`   // groups
+	Unmatched    Unmatched      `json:"unmatched"`   // records
+	NearMisses   int            `json:"nearMisses"`  // of the unmatched records, those that list near misses
+	OnDisk       int            `json:"onDisk"`      // records whose values do not fit into the memory that is allowed
+	Lag          int64          `json:"lag"`         // records in the topics that are not consumed yet
+	Unconfirmed  int            `json:"unconfirmed"` // of a standby: outputs that the owner has not published as they must be
 	DeadLetters  int64          `json:"deadLetters"`
 	SalesforceAt time.Time      `json:"salesforceAt"` // of the newest change consumed
 	ERPAt        time.Time      `json:"erpAt"`
+	Consumed     topic.Position `json:"consumed"`  // inputs that the state in memory reflects
 	Published    topic.Position `json:"published"` // inputs whose outputs are all acknowledged
 	Committed    topic.Position `json:"committed"` // inputs that the local state reflects
 }
@@ -51,6 +57,7 @@ type Unmatched struct {
 
 func (s *Status) fill(st join.Stats, f freshness, dead int64, link *customer.Link) {
 	s.Accounts, s.Contacts, s.Notes, s.Customers = st.Live[join.Account], st.Live[join.Contact], st.Live[join.Note], st.Live[join.Customer]
+	s.OnDisk, s.Unconfirmed = st.OnDisk, 0
 	s.Matched, s.Ambiguous, s.NearMisses = st.Views, st.Ambiguous, st.NearMisses
 	s.Unmatched = Unmatched{st.Unmatched[join.Account], st.Unmatched[join.Customer], st.Unmatched[join.Contact], st.Unmatched[join.Note]}
 	s.DeadLetters, s.Link = dead, link

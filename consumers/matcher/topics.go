@@ -67,6 +67,19 @@ func (n names) written() []string { return append(n.outputs[:], n.deadLetter) }
 // read are the topics that the matcher follows.
 func (n names) read() []string { return append(append([]string{}, n.inputs...), n.control) }
 
+// split divides a position between the topics that the matcher follows and those that it writes to.
+func (n names) split(p topic.Position) (inputs, outputs topic.Position) {
+	inputs, outputs = topic.Position{}, topic.Position{}
+	for name, offsets := range p {
+		if n.kinds[name] != 0 || name == n.control {
+			inputs[name] = offsets
+		} else {
+			outputs[name] = offsets
+		}
+	}
+	return inputs, outputs
+}
+
 // specs describe the topics for those that have to be made: compacted, tombstones kept for 96 hours (R2).
 func (n names) specs(c Config) []topic.Spec {
 	var out []topic.Spec
