@@ -22,6 +22,8 @@ const group = "crosswalk"
 type task struct {
 	name string
 	run  func(ctx context.Context) error
+
+	follow func(ctx context.Context) error // stands by for the process that runs it; nil when nothing is gained by that
 }
 
 // tasks makes those of an org that are named and configured.
@@ -88,6 +90,7 @@ func (a *App) matcherTask(p *platform, org *config.Org) (task, error) {
 		Org: org.Alias, Kafka: p.kafka, Registry: p.registry, StateDir: a.stateDir(org, Matcher), OrphanGrace: *org.OrphanGrace,
 		ERPDeletedField: org.ERPDeletedField, ViewMaxBytes: org.ViewMaxBytes, Partitions: a.cfg.Kafka.Partitions,
 		Replication: a.cfg.Kafka.Replication, Compression: a.compression(), Logger: a.log, Metrics: a.parts.matcher, StateMetrics: a.parts.state,
+		Memory: int64(a.cfg.Matcher.MemoryLimitMB) << 20,
 	}
 	if org.Link.Set() {
 		l := linkOf(org.Link)
@@ -98,7 +101,7 @@ func (a *App) matcherTask(p *platform, org *config.Org) (task, error) {
 		return task{}, err
 	}
 	a.reports(org, Matcher, func() any { return m.Status() })
-	return task{name: m.Task(), run: m.Run}, nil
+	return task{name: m.Task(), run: m.Run, follow: m.Follow}, nil
 }
 
 // runTasks runs the tasks until ctx ends. On the embedded broker this process is the only one; on a real Kafka the group
@@ -116,12 +119,18 @@ func (a *App) runTasks(ctx context.Context, p *platform, tasks []task) error {
 		return g.Wait()
 	}
 	byName := map[string]task{}
-	var names []string
+	c := topic.TasksConfig{
+		Group: group, Session: a.cfg.Kafka.SessionTimeout, Failed: a.taskFailed, Standbys: *a.cfg.Matcher.Standbys,
+		Follow: func(ctx context.Context, name string) error { return byName[name].follow(ctx) },
+	}
 	for _, t := range tasks {
 		byName[t.name] = t
-		names = append(names, t.name)
+		c.Tasks = append(c.Tasks, t.name)
+		if t.follow != nil {
+			c.Followable = append(c.Followable, t.name)
+		}
 	}
-	return p.kafka.RunTasks(ctx, topic.TasksConfig{Group: group, Tasks: names, Session: a.cfg.Kafka.SessionTimeout, Failed: a.taskFailed},
+	return p.kafka.RunTasks(ctx, c,
 		func(ctx context.Context, name string) error { return a.runTask(ctx, byName[name]) })
 }
 

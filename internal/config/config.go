@@ -18,6 +18,7 @@ type Config struct {
 	Kafka          Kafka          `yaml:"kafka"`
 	SchemaRegistry SchemaRegistry `yaml:"schema_registry"`
 	Console        Console        `yaml:"console"`
+	Matcher        Matcher        `yaml:"matcher"`
 	Orgs           []Org          `yaml:"orgs"`
 }
 
@@ -69,6 +70,16 @@ type SchemaRegistry struct {
 // Console serves metrics, status and the embedded schema registry.
 type Console struct {
 	Listen string `yaml:"listen"` // default 127.0.0.1:0 (a free port, printed)
+}
+
+// Matcher says what the matchers of a process may take.
+type Matcher struct {
+	// Standbys is how many other processes keep a warm copy of each org's state, so that they take over within a moment when its
+	// process dies; default 1, 0 = none. Each takes as much memory as the matcher itself. More than one only helps when a
+	// second process dies before the copy is warm again.
+	Standbys *int `yaml:"standbys"`
+	// MemoryLimitMB bounds the state of one org in memory; what does not fit is read from data_dir, slower. Default 0 = no bound.
+	MemoryLimitMB int `yaml:"memory_limit_mb"`
 }
 
 // Org is one Salesforce org and the ERP customers that belong to it.

@@ -173,6 +173,10 @@ func (c *Config) fill() {
 	def(&c.Kafka.Compression, "none")
 	def(&c.Kafka.ClientID, "crosswalk")
 	def(&c.Kafka.SessionTimeout, 10*time.Second)
+	if c.Matcher.Standbys == nil {
+		one := 1
+		c.Matcher.Standbys = &one
+	}
 	def(&c.Console.Listen, "127.0.0.1:0")
 	for i := range c.Orgs {
 		c.Orgs[i].fill()

@@ -50,6 +50,12 @@ func (c *Config) Validate() error {
 	if c.Kafka.SessionTimeout < time.Second {
 		e.add("kafka.session_timeout is %s; give at least what the broker allows, 6s unless it was changed", c.Kafka.SessionTimeout)
 	}
+	if s := c.Matcher.Standbys; s != nil && (*s < 0 || *s > 9) {
+		e.add("matcher.standbys is %d; give a number from 0 to 9", *s)
+	}
+	if c.Matcher.MemoryLimitMB < 0 {
+		e.add("matcher.memory_limit_mb is %d; give megabytes, or 0 for no limit", c.Matcher.MemoryLimitMB)
+	}
 	if c.Kafka.SASL.Mechanism != "" {
 		e.oneOf("kafka.sasl.mechanism", c.Kafka.SASL.Mechanism, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 		if c.Kafka.SASL.Username == "" || c.Kafka.SASL.Password == "" {
