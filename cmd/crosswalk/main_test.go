@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds every command of a test.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // bench runs commands as a person would, in a folder of its own.
 type bench struct {

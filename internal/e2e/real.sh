@@ -3,12 +3,18 @@
 #
 #   internal/e2e/real.sh BINARY
 #
-# 1. `demo --once` on them; 2. two subscribers that share nothing with Crosswalk read every topic: Confluent's Python client,
-# and kafkajs; 3. the kill trial (kill/main.go). Prints a line per check, "N passed, N failed" last; exit status 1 when one
-# failed. Needs Java, Maven, Python 3.11 with venv, Node.js with npm. What is downloaded is kept in CROSSWALK_LOCAL_CACHE.
+# demo         `demo --once` on them
+# subscribers  two that share nothing with Crosswalk read every topic: Confluent's Python client, and kafkajs
+# salesforce   the kill trial (kill/main.go): SIGKILL and SIGSTOP of the whole pipeline while a simulated org changes
+# share        processes join, leave and are killed while they share orgs (share/main.go)
+# matcher      SIGKILL and SIGSTOP of matchers that share orgs, and of the broker, while events flow (match/main.go)
 #
-# CROSSWALK_TEST_PORT (28092) is the first of seven ports; CROSSWALK_TEST_KILLS (20) and CROSSWALK_TEST_PAUSES (4) how often the
-# trial kills and pauses; CROSSWALK_TEST_SEED repeats a trial.
+# Prints a line per check, "N passed, N failed" last; exit status 1 when one failed. Needs Java, Maven, Python 3.11 with venv,
+# Node.js with npm. What is downloaded is kept in CROSSWALK_LOCAL_CACHE.
+#
+# CROSSWALK_TEST_PARTS runs only the named parts. CROSSWALK_TEST_FULL=1 runs the trials at their full length, 40 minutes:
+# 200 kills of the pipeline, 200 kills each of three matchers and of one under a million events, 20 kills of the broker.
+# CROSSWALK_TEST_PORT (28092) is the first of seven ports; CROSSWALK_TEST_SEED repeats a trial.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 root=$(dirname "$(dirname "$here")")
@@ -85,6 +91,17 @@ node_packages() {
   cp "$here/subscriber/package.json" "$1" && npm install --prefix "$1" --silent --no-audit --no-fund --ignore-scripts
 }
 
+# wanted PART: whether it is to run
+wanted() { [[ " ${CROSSWALK_TEST_PARTS:-demo subscribers salesforce share matcher} " == *" $1 "* ]]; }
+
+# trial NAME PROGRAM ARGS…: runs one on the brokers, for an hour at most
+trial() {
+  local name=$1 what=$2
+  shift 2
+  (cd "$root" && go build -o "$work/$what" "./internal/e2e/$what")
+  program "$name" 3600 "$work/$what" -binary "$binary" -brokers "$brokers" -registry "$url" -seed "${CROSSWALK_TEST_SEED:-0}" "$@"
+}
+
 brokers=$(kafka start --port "$port" --set group.min.session.timeout.ms=1000) # a killed owner is replaced soon
 url=$(registry start --port $((port + 6)))
 cat >"$work/crosswalk.yaml" <<Y
@@ -95,16 +112,32 @@ schema_registry:
   url: $url
 Y
 echo "Kafka $brokers, schema registry $url ($SECONDS s)"
-demo
+if wanted demo; then demo; fi
 
-venv=$(installed "$here/subscriber/requirements.txt" python_packages)
-modules=$(installed "$here/subscriber/package.json" node_packages)
-program "an outside subscriber in Python" 120 "$venv/bin/python" "$here/subscriber/subscribe.py" "$brokers" "$url"
-NODE_MODULES=$modules program "an outside subscriber in JavaScript" 120 node "$here/subscriber/subscribe.mjs" "$brokers" "$url"
+if wanted subscribers; then
+  venv=$(installed "$here/subscriber/requirements.txt" python_packages)
+  modules=$(installed "$here/subscriber/package.json" node_packages)
+  program "an outside subscriber in Python" 120 "$venv/bin/python" "$here/subscriber/subscribe.py" "$brokers" "$url"
+  NODE_MODULES=$modules program "an outside subscriber in JavaScript" 120 node "$here/subscriber/subscribe.mjs" "$brokers" "$url"
+fi
 
-(cd "$root" && go build -o "$work/kill" ./internal/e2e/kill)
-program "SIGKILL and SIGSTOP" 1800 "$work/kill" -binary "$binary" -brokers "$brokers" -registry "$url" \
-  -accounts 2000 -contacts 4000 -kills "${CROSSWALK_TEST_KILLS:-20}" -pauses "${CROSSWALK_TEST_PAUSES:-4}" -seed "${CROSSWALK_TEST_SEED:-0}"
+killbroker="'$root/deploy/local/kafka' kill9 1 --data '$work/kafka' && '$root/deploy/local/kafka' restart 1 --data '$work/kafka'"
+if [[ ${CROSSWALK_TEST_FULL:-} ]]; then
+  if wanted salesforce; then trial "SIGKILL and SIGSTOP of the pipeline" kill -kills 200 -pauses 20; fi
+  if wanted share; then trial "processes that share orgs" share -session 3s -kills 10; fi
+  if wanted matcher; then
+    trial "SIGKILL and SIGSTOP of three matchers" match -processes 3 -kills 200 -pauses 20 -events 600000
+    trial "SIGKILL of one matcher" match -processes 1 -kills 200 -events 400000
+    trial "SIGKILL of the broker" match -processes 2 -kills 0 -broker-kills 20 -kill-broker "$killbroker" -events 40000
+  fi
+else
+  if wanted salesforce; then trial "SIGKILL and SIGSTOP of the pipeline" kill -accounts 2000 -contacts 4000 -kills 20 -pauses 4; fi
+  if wanted share; then trial "processes that share orgs" share -session 3s -kills 2; fi
+  if wanted matcher; then
+    trial "SIGKILL and SIGSTOP of three matchers, SIGKILL of the broker" match -processes 3 -kills 16 -pauses 3 -broker-kills 2 \
+      -kill-broker "$killbroker" -events 40000
+  fi
+fi
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))

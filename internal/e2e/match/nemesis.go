@@ -90,7 +90,7 @@ func (t *trial) pauseOne(ctx context.Context) error {
 		return err
 	}
 	t.count.taken = append(t.count.taken, time.Since(stopped))
-	if err := t.wait(ctx, t.random(2*t.Session)); err != nil {
+	if err := t.wait(ctx, t.Session+t.random(t.Session)); err != nil { // it is over, also if the process had no task any more
 		return err
 	}
 	t.count.pauses++
@@ -101,8 +101,11 @@ func (t *trial) pauseOne(ctx context.Context) error {
 		return fmt.Errorf("let a process go on: %w", err)
 	}
 	woke := time.Now()
-	err := t.await(ctx, func(owners) bool { return p.lost() > before })
-	t.count.noticed = max(t.count.noticed, time.Since(woke))
+	err := t.await(ctx, func(owners) bool { return p.lost() > before || time.Since(woke) > 2*t.Session })
+	if p.lost() > before {
+		t.count.lost++
+		t.count.noticed = max(t.count.noticed, time.Since(woke))
+	}
 	return err
 }
 
@@ -165,11 +168,12 @@ func (t *trial) awaitPhases(ctx context.Context, wanted func(phase string) bool,
 			}
 		}
 		for org, p := range now {
-			if t.owners[org] != p {
+			if t.last[org] != p {
 				t.count.moves++
-				t.owners[org] = p
+				t.last[org] = p
 			}
 		}
+		t.owners = now
 		if done(now) {
 			return nil
 		}
