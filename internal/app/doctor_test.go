@@ -171,6 +171,16 @@ func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
 		"the API calls": {func(s *simulator.Simulator) { s.Configure(func(x *simulator.Settings) { x.DailyRequests = 60 }) }, []line{
 			{"limits", Good, []string{"of 60 API calls"}},
 		}},
+		"the reserve": {func(s *simulator.Simulator) {
+			s.Configure(func(x *simulator.Settings) { x.DailyRequests, x.OtherRequests = 100_000, 80_000 })
+		}, []line{
+			{"limits", Note, []string{"of 100000 API calls left", "api_reserve keeps the last 20000 API calls"}},
+		}},
+		"the app's own limit": {func(s *simulator.Simulator) {
+			s.Configure(func(x *simulator.Settings) { x.AppRequests, x.AppUsed = 10_000, 9_500 })
+		}, []line{
+			{"limits", Note, []string{"of 10000 API calls of the app Crosswalk left", "little is left"}},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -152,50 +152,6 @@ func (e *examination) notes(ctx context.Context, kind string) result {
 	return good("%d visible", n)
 }
 
-// limitNames are the limits that the pipeline lives on, with what is counted.
-var limitNames = []struct{ name, what string }{
-	{"DailyApiRequests", "API calls"},
-	{"DailyBulkV2QueryJobs", "Bulk jobs"},
-	{"DailyDeliveredPlatformEvents", "delivered events"},
-}
-
-// scarce is the share of a limit below which a person should know.
-const scarce = 0.1
-
-// limits reads what is left of the day.
-func (e *examination) limits(ctx context.Context) result {
-	limits, err := e.client.Limits(ctx)
-	if err != nil {
-		if u := e.client.Usage(); u.Max > 0 {
-			return noted("to see the others: "+clickPermission+" > System Permissions > View Setup and Configuration", "%d of %d API calls of the last 24 hours used; the other limits are not visible to this user", u.Used, u.Max)
-		}
-		return failed(err)
-	}
-	var seen, gone, low []string
-	for _, l := range limitNames {
-		v, ok := limits[l.name]
-		if !ok || v.Max <= 0 {
-			continue
-		}
-		seen = append(seen, fmt.Sprintf("%d of %d %s left", v.Remaining, v.Max, l.what))
-		switch {
-		case v.Remaining <= 0:
-			gone = append(gone, l.what)
-		case float64(v.Remaining) < scarce*float64(v.Max):
-			low = append(low, l.what)
-		}
-	}
-	text := strings.Join(seen, ", ")
-	const where = "Setup > Company Information shows who uses them"
-	switch {
-	case len(gone) > 0:
-		return wrong("nothing is left of the last 24 hours: "+strings.Join(gone, ", ")+"; reading pauses until some are free. "+where, "%s", text)
-	case len(low) > 0:
-		return noted("little is left of the last 24 hours: "+strings.Join(low, ", ")+". "+where, "%s", text)
-	}
-	return good("%s", text)
-}
-
 // selection is what the org has selected for Change Data Capture.
 type selection struct {
 	standard map[string]bool // by event, such as AccountChangeEvent: on the channel that is followed

@@ -22,8 +22,9 @@ type metrics struct {
 	matcher  *matcher.Metrics // these carry the org as a label by themselves
 }
 
-// orgMetrics are those that each org has for itself, under the label org.
+// orgMetrics are those that each org has for itself, under the label org, and what all that call the org know of its quotas.
 type orgMetrics struct {
+	budget     *sfapi.Budget
 	sfapi      *sfapi.Metrics
 	salesforce *salesforce.Metrics
 }
@@ -34,7 +35,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 func newOrgMetrics(reg prometheus.Registerer, alias string) *orgMetrics {
 	labelled := prometheus.WrapRegistererWith(prometheus.Labels{"org": alias}, reg)
-	return &orgMetrics{sfapi: sfapi.NewMetrics(labelled), salesforce: salesforce.NewMetrics(labelled)}
+	return &orgMetrics{budget: sfapi.NewBudget(sfapi.DefaultProbes), sfapi: sfapi.NewMetrics(labelled), salesforce: salesforce.NewMetrics(labelled)}
 }
 
 // orgMetrics returns the org's, made when they are first asked for.

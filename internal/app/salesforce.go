@@ -65,6 +65,7 @@ func (a *App) api(org *config.Org, tokens *sfapi.TokenSource, patience retry.Bac
 	client, err := sfapi.New(sfapi.Config{
 		Tokens: tokens, InstanceURL: s.InstanceURL, Version: s.APIVersion, AllowAnyHost: s.AllowAnyHost,
 		PageRows: s.BulkPageRows, Retry: patience, Logger: a.log, Metrics: a.orgMetrics(org).sfapi,
+		Budget: a.orgMetrics(org).budget,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("org %q: %w", org.Alias, err)

@@ -63,7 +63,7 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 		Org: org.Alias, Client: client, Tokens: tokens, StreamingURL: s.StreamingURL, Kafka: p.kafka, Registry: p.registry,
 		StateDir: a.stateDir(org, Salesforce), LinkField: org.Link.SalesforceField,
 		Notes:      salesforce.Notes{Objects: s.Notes.Objects, Every: s.Notes.PollInterval},
-		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, SilenceLimit: s.SilenceLimit,
+		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, SilenceLimit: s.SilenceLimit, APIReserve: s.APIReserve,
 		PollEvery: s.PollInterval, SweepEvery: orOff(s.SweepInterval), RefreshEvery: orOff(s.RefreshInterval),
 		Logger: a.log, Metrics: a.orgMetrics(org).salesforce, StateMetrics: a.parts.state,
 	})

@@ -110,6 +110,9 @@ type Salesforce struct {
 	SweepInterval *time.Duration `yaml:"sweep_interval"`
 	// RefreshInterval is how often formula and roll-up fields are read, whose changes no event tells; default 6h, 0 = never.
 	RefreshInterval *time.Duration `yaml:"refresh_interval"`
+	// APIReserve is the share of the org's limits of a rolling 24 hours (API calls, Bulk jobs and results) that is left to its
+	// other apps: what can wait pauses when only that much is left. Default 0.2; 0 keeps nothing; at most 0.95.
+	APIReserve *float64 `yaml:"api_reserve"`
 }
 
 // Auth is the OAuth flow and what it needs.

@@ -19,6 +19,7 @@ orgs:
   orphan_grace: 0s
   salesforce:
     login_url: https://acme.my.salesforce.com
+    api_reserve: 0
     auth: {flow: password, client_id: k, client_secret: s, username: u, password: p, security_token: t}
   link: {salesforce_field: ERP_Customer_No__c, erp_field: identifier}
   erp:
@@ -55,6 +56,9 @@ func TestLoadWhole(t *testing.T) {
 	if *o.OrphanGrace != 0 || *c.Orgs[1].OrphanGrace != time.Minute {
 		t.Errorf("orphan_grace: 0 said is 0, unsaid is a minute; got %v and %v", *o.OrphanGrace, *c.Orgs[1].OrphanGrace)
 	}
+	if *o.Salesforce.APIReserve != 0 || *c.Orgs[1].Salesforce.APIReserve != 0.2 {
+		t.Errorf("api_reserve: 0 said is 0, unsaid is a fifth; got %v and %v", *o.Salesforce.APIReserve, *c.Orgs[1].Salesforce.APIReserve)
+	}
 	if o.Link.Cardinality != "one_to_one" || o.Link.NearMiss != "on" || c.Kafka.Partitions != 4 {
 		t.Errorf("defaults not filled: %+v", o.Link)
 	}
@@ -85,6 +89,7 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 	}{
 		"unknown key with a neighbour": {"data_dir: x\nkafak: {}\n", nil, []string{"crosswalk.yaml", "line 2", `"kafak"`, `"kafka"`}},
 		"unknown nested key":           {"orgs:\n- alias: a\n  salesforce:\n    zzzz: 1\n", nil, []string{"line 4", `"zzzz"`}},
+		"no share":                     {"orgs: [{salesforce: {api_reserve: 1.5}}]\n", nil, []string{"orgs[0].salesforce.api_reserve is 1.5", "from 0 to 0.95"}},
 		"wrong type":                   {"kafka:\n  partitions: many\n", nil, []string{"line 2"}},
 		"broken yaml":                  {"kafka: [\n", nil, []string{"crosswalk.yaml"}},
 		"all errors at once": {

@@ -203,6 +203,10 @@ func (o *Org) fill() {
 	def(&o.Salesforce.PollInterval, 5*time.Minute)
 	defInterval(&o.Salesforce.SweepInterval, 24*time.Hour)
 	defInterval(&o.Salesforce.RefreshInterval, 6*time.Hour)
+	if o.Salesforce.APIReserve == nil {
+		reserve := 0.2
+		o.Salesforce.APIReserve = &reserve
+	}
 	if o.Salesforce.Notes.Objects == nil {
 		o.Salesforce.Notes.Objects = []string{"Note", "Task"}
 	}

@@ -115,6 +115,9 @@ func (e *Errors) salesforce(at string, s *Salesforce) {
 	if !versionForm.MatchString(s.APIVersion) {
 		e.add("%s.api_version %q: write it as 66.0", at, s.APIVersion)
 	}
+	if r := s.APIReserve; r != nil && (*r < 0 || *r > 0.95) {
+		e.add("%s.api_reserve is %v; give the share of the org's limits that is left to other apps, from 0 to 0.95", at, *r)
+	}
 	for i, n := range s.Notes.Objects {
 		e.oneOf(fmt.Sprintf("%s.notes.objects[%d]", at, i), n, "Note", "Task", "ContentNote")
 	}
