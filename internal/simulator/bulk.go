@@ -120,7 +120,7 @@ func (c *call) planJob(j *job) bool {
 		return false
 	}
 	if err == nil {
-		if ob, ok := c.s.catalog().Object(q.Object()); ok && !ob.Can('b') {
+		if ob, ok := c.s.catalog().Object(q.Object()); ok && (!ob.Can('b') || slices.Contains(j.settings.Refused, ob.Name)) {
 			c.fail(http.StatusBadRequest, "INVALIDENTITY", "Entity '"+ob.Name+"' is not supported by the Bulk API.")
 			return false
 		}

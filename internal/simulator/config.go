@@ -104,6 +104,8 @@ type Bulk struct {
 	// MaxJobs is the quota of jobs in 24 h; 0 means 10,000. Exhausted makes the volume quota be used up, in /limits too.
 	MaxJobs   int  `json:"max_jobs"`
 	Exhausted bool `json:"exhausted"`
+	// Refused are objects that Bulk does not serve: INVALIDENTITY (facts 3.5).
+	Refused []string `json:"refused"`
 	// Fail makes jobs fail; FailMessage is told as errorMessage when set (facts 3.1).
 	Fail        bool   `json:"fail"`
 	FailMessage string `json:"fail_message"`

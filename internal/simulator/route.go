@@ -108,6 +108,7 @@ const maxBody = 4 << 20
 func (s *Simulator) serveOrg(w http.ResponseWriter, r *http.Request) {
 	entry, w := s.requests.open(s.now(), w, r)
 	defer entry.close(s)
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat)) // the org's clock
 	w, stop := s.faults.apply(s, w, r)
 	if stop {
 		return

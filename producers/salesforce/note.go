@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"html"
 	"io"
 	"regexp"
@@ -78,32 +79,35 @@ func (o noteObject) note(raw json.RawMessage) (avro.Note, *noteRow, error) {
 // maxNoteBody bounds what is read of a ContentNote's body.
 const maxNoteBody = 1 << 20
 
-// content fills in what a ContentNote keeps elsewhere: its text and its links (facts 7). One API call per body.
-func (n *notes) content(ctx context.Context, batch []avro.Note, rows []*noteRow) error {
-	if err := n.contentLinks(ctx, batch); err != nil {
+// content fills in the text of a ContentNote, which is kept elsewhere (facts 7). It costs one API call.
+func (n *notes) content(ctx context.Context, note *avro.Note, row *noteRow) error {
+	if row.LatestPublishedVersionID == "" {
+		return nil
+	}
+	body, err := n.api(workBodies).Blob(ctx, "ContentVersion", row.LatestPublishedVersionID, "VersionData")
+	if err != nil && nextOf(err) == sfapi.NextGone {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
 		return err
 	}
-	for i := range batch {
-		if rows[i].LatestPublishedVersionID == "" {
-			continue
-		}
-		body, err := n.api(workBodies).Blob(ctx, "ContentVersion", rows[i].LatestPublishedVersionID, "VersionData")
-		if nextOf(err) == sfapi.NextGone && err != nil {
-			continue // deleted meanwhile
-		}
-		if err != nil {
-			return err
-		}
-		text, err := io.ReadAll(io.LimitReader(body, maxNoteBody))
-		if cerr := body.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return fmt.Errorf("read text of note %s: %w", batch[i].ID, err)
-		}
-		batch[i].Text = plainText(string(text))
+	text, err := io.ReadAll(io.LimitReader(body, maxNoteBody))
+	if cerr := body.Close(); err == nil {
+		err = cerr
 	}
+	if err != nil {
+		return fmt.Errorf("read text of note %s: %w", note.ID, err)
+	}
+	note.Text = plainText(string(text))
 	return nil
+}
+
+// sourceOf names what a ContentNote was made of: the version of its text, and a digest of all else. While it is the same
+// the text need not be read again.
+func sourceOf(note *avro.Note, version string) string {
+	sum := fnv.New64a()
+	fmt.Fprintf(sum, "%q %q %q %d %d", note.Title, note.Owner, note.Links, note.CreatedAt, note.ModifiedAt)
+	return fmt.Sprintf("%s:%x", version, sum.Sum64())
 }
 
 // linkChunk is how many notes one query for links names: a query must filter by document.

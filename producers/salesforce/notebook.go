@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"maps"
+	"strings"
 	"time"
 
 	"crosswalk/internal/avro"
@@ -31,6 +32,7 @@ type noteEntry struct {
 	modified int64
 	digest   [sha256.Size]byte // of the note without its _change; zero for a deleted one
 	kind     string            // empty for a deleted one
+	source   string            // of a ContentNote, see sourceOf; empty when it is not known
 }
 
 const noteMetaKey = "mn"
@@ -141,7 +143,7 @@ func (b *noteBook) modified(id string) (at int64, ok bool, err error) {
 }
 
 // put publishes a note if it differs from what is published.
-func (b *noteBook) put(ctx context.Context, n *notes, note *avro.Note, op change.Op) error {
+func (b *noteBook) put(ctx context.Context, n *notes, note *avro.Note, op change.Op, source string) error {
 	old, err := b.load(note.ID)
 	if err != nil {
 		return err
@@ -151,7 +153,12 @@ func (b *noteBook) put(ctx context.Context, n *notes, note *avro.Note, op change
 	if err != nil {
 		return n.reject(ctx, "notes/"+note.Kind+"/"+note.ID, nil, err)
 	}
+	next.source = source
 	if next.digest == old.digest {
+		if source != old.source {
+			next.version = old.version
+			b.pending[note.ID] = next
+		}
 		return nil
 	}
 	if op == change.OpUpdate && old.kind == "" {
@@ -247,7 +254,11 @@ func (e noteEntry) append(dst []byte) []byte {
 	for _, n := range [...]int64{e.version.Epoch, e.version.Rev, e.modified} {
 		dst = binary.AppendVarint(dst, n)
 	}
-	return append(append(dst, e.digest[:]...), e.kind...)
+	dst = append(append(dst, e.digest[:]...), e.kind...)
+	if e.source == "" {
+		return dst
+	}
+	return append(append(dst, 0), e.source...)
 }
 
 func parseEntry(data []byte) (e noteEntry, err error) {
@@ -262,6 +273,6 @@ func parseEntry(data []byte) (e noteEntry, err error) {
 		return e, errStored
 	}
 	copy(e.digest[:], data)
-	e.kind = string(data[len(e.digest):])
+	e.kind, e.source, _ = strings.Cut(string(data[len(e.digest):]), "\x00")
 	return e, nil
 }

@@ -28,9 +28,6 @@ type notes struct {
 // that was saved before the cursor can be committed behind it (facts 7.1).
 const noteOverlap = 10 * time.Minute
 
-// fullEvery is how often objects without a list of deletions are compared as a whole.
-const fullEvery = time.Hour
-
 func newNotes(l *loop) *notes {
 	return &notes{loop: l, cursors: map[string]*avro.Poll{}, fullAt: map[string]time.Time{}}
 }
@@ -200,7 +197,7 @@ func (n *notes) removeDeleted(ctx context.Context, o noteObject, d sfapi.Deletio
 
 // readModified reads a window by SystemModstamp; deletions come from comparing all ids, now and then.
 func (n *notes) readModified(ctx context.Context, o noteObject, cursor *avro.Poll, now time.Time) (*avro.Poll, error) {
-	if time.Since(n.fullAt[o.name]) > fullEvery {
+	if time.Since(n.fullAt[o.name]) > n.cfg.Notes.CompareEvery {
 		return n.readAll(ctx, o, now)
 	}
 	from := time.UnixMilli(*cursor.CoveredUntil).Add(-noteOverlap)
@@ -252,7 +249,7 @@ func (n *notes) takePage(ctx context.Context, o noteObject, records []json.RawMe
 		batch, rows = append(batch, note), append(rows, row)
 	}
 	if !o.listed {
-		if err := n.content(ctx, batch, rows); err != nil {
+		if err := n.contentLinks(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -260,7 +257,20 @@ func (n *notes) takePage(ctx context.Context, o noteObject, records []json.RawMe
 		if seen != nil {
 			seen[batch[i].ID] = true
 		}
-		if err := n.book.put(ctx, n, &batch[i], op); err != nil {
+		source := ""
+		if !o.listed {
+			source = sourceOf(&batch[i], rows[i].LatestPublishedVersionID)
+			if known, err := n.book.load(batch[i].ID); err != nil || known.source == source {
+				if err != nil {
+					return err
+				}
+				continue // neither the text nor what stands around it has changed
+			}
+			if err := n.content(ctx, &batch[i], rows[i]); err != nil {
+				return err
+			}
+		}
+		if err := n.book.put(ctx, n, &batch[i], op, source); err != nil {
 			return err
 		}
 	}

@@ -99,6 +99,9 @@ type Config struct {
 type Notes struct {
 	Objects []string      // Note, Task, ContentNote; none: no notes
 	Every   time.Duration // default 5 minutes
+	// CompareEvery is how often all ids and links of ContentNotes are compared: Salesforce lists neither their deletions nor
+	// changes of their links. Default 1 hour.
+	CompareEvery time.Duration
 }
 
 func (c *Config) fill() error {
@@ -115,7 +118,7 @@ func (c *Config) fill() error {
 	for d, fallback := range map[*time.Duration]time.Duration{
 		&c.PollEvery: 5 * time.Minute, &c.SafetyLag: time.Minute,
 		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.DescribeEvery: 10 * time.Minute,
-		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute, &c.LimitsEvery: 10 * time.Minute,
+		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute, &c.Notes.CompareEvery: time.Hour, &c.LimitsEvery: 10 * time.Minute,
 	} {
 		if *d <= 0 {
 			*d = fallback

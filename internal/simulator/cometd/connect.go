@@ -123,6 +123,11 @@ func (s *Server) deliver(q *request, x *session) error {
 	budget := s.allowance()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	for _, sub := range x.subs {
+		if sub.mute {
+			return nil
+		}
+	}
 	if len(x.subs) == 0 {
 		return nil
 	}

@@ -42,6 +42,32 @@ func (s *Server) ExpireSessions() {
 	}
 }
 
+// Mute makes every subscription of now carry nothing any more, though its session lives on, and the next few that are
+// granted as well: a backlog that is not delivered.
+func (s *Server) Mute(next int) {
+	for _, x := range s.live() {
+		x.mu.Lock()
+		for _, sub := range x.subs {
+			sub.mute = true
+		}
+		x.mu.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = next
+}
+
+// muted reports whether the subscription in hand is one that carries nothing.
+func (s *Server) muted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mute == 0 {
+		return false
+	}
+	s.mute--
+	return true
+}
+
 // Disconnect sends an unsolicited /meta/disconnect to every client (facts 4.3).
 func (s *Server) Disconnect() {
 	for _, x := range s.live() {

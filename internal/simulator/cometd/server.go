@@ -22,6 +22,7 @@ type Server struct {
 	delivered int64         // greatest replay id written to any client
 	changed   chan struct{} // closed when stats, sessions or delivered change
 	window    window
+	mute      int // subscriptions to come that carry nothing
 }
 
 // NewServer returns a server of the log's events. opt.Log is required.

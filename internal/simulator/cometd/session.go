@@ -46,7 +46,8 @@ type subscribed struct {
 	cursor  int64
 	// may remembers what the user may see of a channel of several entities: losing a permission shows
 	// only after a new subscription (facts 5.8).
-	may map[string]bool
+	may  map[string]bool
+	mute bool // it is dead: granted, and nothing is delivered
 }
 
 func newSession(user string, deadline time.Time) *session {

@@ -89,6 +89,7 @@ func (s *Server) resolve(q *request, m message, name string) (_ *subscribed, tex
 	if err != nil {
 		return nil, errReplayInvalid(strconv.FormatInt(replay, 10))
 	}
+	sub.mute = s.muted()
 	if replay >= 0 {
 		sub.cursor = s.log.Back(channel, sub.cursor, s.opt.Duplicates)
 	}

@@ -1,0 +1,119 @@
+package salesforce_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"crosswalk/internal/simulator"
+	"crosswalk/internal/simulator/org"
+	"crosswalk/producers/salesforce"
+)
+
+// TestALostEventIsRepaired is H15: changes whose events never came are found and repaired, and that is an alarm.
+func TestALostEventIsRepaired(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 31, Accounts: 20, Contacts: 20, Now: c.now}})
+	b.impatient()
+	b.config.PollEvery, b.config.SilenceLimit = time.Hour, time.Hour
+	p := b.start()
+	p.settle()
+	contacts := b.ids("Contact")
+	c.forward(2 * time.Minute)
+	b.must(b.sim.Org().Update("Contact", contacts[0], org.Fields{"Title": "heard"}))
+	b.unheard(func(o *org.Org) error { return o.Update("Contact", contacts[1], org.Fields{"Title": "lost"}) })
+	b.unheard(func(o *org.Org) error { return o.Delete("Contact", contacts[2]) })
+	b.unheard(func(o *org.Org) error { _, err := o.Create("Account", org.Fields{"Name": "Lost"}); return err })
+	b.converge(p, "Contact")
+	b.converge(p, "Account")
+	b.await(p, func(s salesforce.Status) bool { return s.Counts.Repaired == 3 })
+	if s := p.Status(); s.Epoch != 1 || len(s.Polled) != 0 {
+		t.Errorf("three lost events cost more than their repair: %+v", s)
+	}
+}
+
+// TestADeadSubscriptionIsRenewed is H16: a subscription that carries nothing although records change is made anew.
+func TestADeadSubscriptionIsRenewed(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 32, Accounts: 20, Now: c.now}})
+	b.impatient()
+	b.config.PollEvery, b.config.SilenceLimit = time.Hour, time.Millisecond
+	p := b.start()
+	p.settle()
+	accounts := b.ids("Account")
+	b.must(b.sim.Org().Update("Account", accounts[0], org.Fields{"Phone": "before"}))
+	p.settle()
+	b.sim.Stream().Mute(0)
+	c.forward(2 * time.Minute)
+	b.must(b.sim.Org().Update("Account", accounts[1], org.Fields{"Phone": "unheard"}))
+	b.converge(p, "Account")
+	p.settle() // what was withheld comes from the position on
+	if s := p.Status(); s.Epoch != 1 || s.Counts.Repaired == 0 {
+		t.Errorf("the position was given up, or nothing was found: %+v", s)
+	}
+}
+
+// TestASubscriptionThatStaysDeadIsGivenUp is H16 and H10: after the renewal, too, no event comes.
+func TestASubscriptionThatStaysDeadIsGivenUp(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 33, Accounts: 20, Now: c.now}})
+	b.impatient()
+	b.config.PollEvery, b.config.SilenceLimit = time.Hour, time.Millisecond
+	p := b.start()
+	p.settle()
+	accounts := b.ids("Account")
+	b.sim.Stream().Mute(1)
+	for i, id := range accounts {
+		c.forward(time.Minute)
+		b.must(b.sim.Org().Update("Account", id, org.Fields{"Phone": "unheard"}))
+		if err := p.Await(p.living, func(s salesforce.Status) bool { return s.Epoch > 1 || s.Counts.Repaired > int64(i) }); err != nil {
+			t.Fatal(err)
+		}
+		if p.Status().Epoch > 1 {
+			break
+		}
+	}
+	b.await(p, func(s salesforce.Status) bool { return s.Epoch == 2 })
+	p.settle()
+	b.compare("Account")
+	given := func(a string) bool { return strings.HasPrefix(a, "hole opened silent although records changed") }
+	if audits := b.audits(); !slices.ContainsFunc(audits, given) {
+		t.Errorf("the audit does not tell of the position that was given up: %q", audits)
+	}
+}
+
+// TestAnEntityThatStaysSilentIsPolled withholds the events of one entity without any sign of it (facts 5.8).
+func TestAnEntityThatStaysSilentIsPolled(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 34, Accounts: 20, Contacts: 20, Now: c.now}})
+	b.impatient()
+	b.config.SilenceLimit = time.Hour
+	p := b.start()
+	p.settle()
+	b.must(b.sim.Org().Update("Account", b.ids("Account")[0], org.Fields{"Phone": "heard"}))
+	p.settle()
+	contacts := b.ids("Contact")
+	for i, id := range contacts {
+		c.forward(time.Minute)
+		b.sim.Events().Select([]string{"Account"})
+		b.must(b.sim.Org().Update("Contact", id, org.Fields{"Title": "withheld"}))
+		b.sim.Events().Select(nil)
+		done := func(s salesforce.Status) bool { return len(s.Polled) > 0 || s.Counts.Repaired > int64(i) }
+		if err := p.Await(p.living, done); err != nil {
+			t.Fatalf("%v: %+v", err, p.Status())
+		}
+		if len(p.Status().Polled) > 0 {
+			break
+		}
+	}
+	b.polledFor(p, "Contact", "no event of it comes although its records change")
+	c.forward(time.Minute)
+	b.must(b.sim.Org().Update("Contact", contacts[0], org.Fields{"Title": "heard"})) // the events come again
+	b.streamed(p, "Contact")
+	b.converge(p, "Contact")
+}
