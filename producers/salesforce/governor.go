@@ -73,6 +73,19 @@ func (g *governor) admit(ctx context.Context, w work, uses []sfapi.Quota) error 
 	}
 }
 
+// may reports whether the budget allows a call of this kind now. Work that can leave what it does undone asks instead of
+// waiting.
+func (g *governor) may(w work) bool {
+	uses := []sfapi.Quota{sfapi.QuotaCalls}
+	v := g.ask(w, uses)
+	if v.hold {
+		g.pause(pauseKey{w, v.quota}, v)
+		return false
+	}
+	g.resume(w, uses)
+	return true
+}
+
 func (g *governor) ask(w work, uses []sfapi.Quota) verdict {
 	s := g.budget.Standing()
 	return decide(&s, question{work: w, uses: uses, reserve: g.reserve, held: g.held(w, uses)}, time.Now())

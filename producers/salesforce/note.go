@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"html"
@@ -79,10 +80,17 @@ func (o noteObject) note(raw json.RawMessage) (avro.Note, *noteRow, error) {
 // maxNoteBody bounds what is read of a ContentNote's body.
 const maxNoteBody = 1 << 20
 
-// content fills in the text of a ContentNote, which is kept elsewhere (facts 7). It costs one API call.
+// errTextsWait says that texts of notes wait for the budget. What was read before is published, and is not read again.
+var errTextsWait = errors.New("texts of notes wait for the API budget")
+
+// content fills in the text of a ContentNote, which is kept elsewhere (facts 7). It costs one API call, and is left for a later
+// poll while the budget does not allow it, so that other notes go on.
 func (n *notes) content(ctx context.Context, note *avro.Note, row *noteRow) error {
 	if row.LatestPublishedVersionID == "" {
 		return nil
+	}
+	if !n.governor.may(workBodies) {
+		return errTextsWait
 	}
 	body, err := n.api(workBodies).Blob(ctx, "ContentVersion", row.LatestPublishedVersionID, "VersionData")
 	if err != nil && nextOf(err) == sfapi.NextGone {

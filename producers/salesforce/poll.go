@@ -52,6 +52,7 @@ func (n *notes) run(ctx context.Context) error {
 				return nil
 			case errors.Is(err, topic.ErrFenced), errors.Is(err, topic.ErrClosed):
 				return err
+			case errors.Is(err, errTextsWait): // the governor has said so
 			case err != nil:
 				n.cfg.Logger.Warn("notes could not be polled; they are tried again", "object", object, "error", err)
 			}
@@ -104,6 +105,9 @@ func (n *notes) poll(ctx context.Context, o noteObject) error {
 	}
 	if err := n.book.commit(ctx); err != nil {
 		return err
+	}
+	if !o.listed {
+		n.governor.resume(workBodies, []sfapi.Quota{sfapi.QuotaCalls}) // no text is missing
 	}
 	n.cursors[o.name] = next
 	n.report(o.name)
@@ -219,10 +223,14 @@ func (n *notes) query(ctx context.Context, o noteObject, soql string, op change.
 		if err != nil {
 			return err
 		}
-		if err := n.takePage(ctx, o, page.Records, op, seen); err != nil {
+		err := n.takePage(ctx, o, page.Records, op, seen)
+		if err != nil && !errors.Is(err, errTextsWait) {
 			return err
 		}
 		if err := n.book.commit(ctx); err != nil {
+			return err
+		}
+		if err != nil {
 			return err
 		}
 	}
