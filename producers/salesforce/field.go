@@ -81,9 +81,10 @@ func (l *loop) fieldsSince(before map[string][]string) {
 
 // linkField has every event of an entity followed by a re-fetch when its link field is one that events cannot carry.
 func (l *loop) linkField() {
+	refetch := false
 	for _, f := range l.entities["Account"].schema.Fields {
-		if strings.EqualFold(f.Name, l.cfg.LinkField) {
-			l.m.RefetchEvents("Account", f.ReadOnly)
-		}
+		refetch = refetch || f.ReadOnly && strings.EqualFold(f.Name, l.link)
 	}
+	l.m.RefetchEvents("Account", refetch)
+	l.update(func(s *Status) { s.LinkRefetched = refetch })
 }

@@ -20,6 +20,10 @@ type hole struct {
 	From     int64 // replay id after which something may be missing; 0: unknown
 }
 
+// isHole reports whether a snapshot with this reason closes a hole: the first one of all and those that a person asked for
+// do not.
+func isHole(reason string) bool { return reason != handover.ReasonFirst && !handover.Asked(reason) }
+
 // openHole notes that an entity's snapshot has begun, and why it was needed.
 func (l *loop) openHole(ctx context.Context, name string) {
 	s := l.m.Snapshots()[name]
@@ -27,7 +31,7 @@ func (l *loop) openHole(ctx context.Context, name string) {
 		ID: fmt.Sprintf("%s/%s/%d-%d", l.org(), name, l.m.Epoch(), s.AsOf), Reason: s.Reason, OpenedAt: l.now(), From: l.stored.ReplayID,
 	}
 	l.holes[name] = h
-	if s.Reason != handover.ReasonFirst {
+	if isHole(s.Reason) {
 		l.cfg.Metrics.holes.WithLabelValues(holeReason(s.Reason)).Inc()
 		l.cfg.Logger.Warn("hole in the stream: a snapshot closes it", "entity", name, "reason", s.Reason, "after_replay_id", h.From)
 	}
@@ -41,7 +45,7 @@ func (l *loop) closeHole(ctx context.Context, name string, done handover.Snapsho
 	if !ok {
 		h = hole{ID: fmt.Sprintf("%s/%s/%d-%d", l.org(), name, l.m.Epoch(), done.AsOf), Reason: done.Reason}
 	}
-	if h.Reason != handover.ReasonFirst {
+	if isHole(h.Reason) {
 		l.cfg.Logger.Warn("hole closed", "entity", name, "reason", h.Reason, "rows", j.Rows)
 	}
 	l.audit(ctx, h, name, "closed", "snapshot of "+name+" is published", map[string]string{
@@ -75,7 +79,7 @@ func (l *loop) lost(reason string) {
 // audit writes an event to the audit topic. It does not wait: what it tells of is in the position as well.
 func (l *loop) audit(ctx context.Context, h hole, subject, state, message string, more map[string]string) {
 	kind, task := "hole", l.Task()
-	if h.Reason == handover.ReasonFirst {
+	if !isHole(h.Reason) {
 		kind = "snapshot"
 	}
 	if h.Reason == reasonFields {

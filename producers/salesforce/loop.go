@@ -59,6 +59,10 @@ type loop struct {
 	noChannel     string            // how the channel of all entities was refused; empty when it was not
 	granted       int               // how often it was granted
 	asksSelection atomic.Bool       // ask at once which entities are selected
+
+	desk  *desk
+	asked askedSnapshots
+	link  string // Account field that holds the identifier: as activated, else as configured
 }
 
 // input is something that happened; done, when not nil, gets what became of it once it is durable.
@@ -112,10 +116,12 @@ func (l *loop) run(ctx context.Context) error {
 	l.group.Go(func() error { return l.live(l.ctx) })
 	l.group.Go(func() error { return l.governor.run(l.ctx) })
 	l.group.Go(func() error { return l.stream.run(l.ctx) })
+	clerk := &clerk{loop: l}
 	if len(l.cfg.Notes.Objects) > 0 {
-		notes := newNotes(l)
-		l.group.Go(func() error { return notes.run(l.ctx) })
+		clerk.notes = newNotes(l)
+		l.group.Go(func() error { return clerk.notes.run(l.ctx) })
 	}
+	l.group.Go(func() error { return clerk.run(l.ctx) })
 	err := l.group.Wait()
 	if ctx.Err() == nil || errors.Is(err, topic.ErrFenced) {
 		return err

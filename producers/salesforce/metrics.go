@@ -9,6 +9,8 @@ import (
 // Metrics counts what producers do; one value serves all producers of a process. The package comment lists the names.
 type Metrics struct {
 	rows, events, published, holes, polls          *prometheus.CounterVec
+	backfills, backfillRows, backfillChanged       *prometheus.CounterVec
+	backfillsOpen                                  prometheus.Gauge
 	refetched, repaired, rejected                  prometheus.Counter
 	holesOpen, replayAge, positionAge, openRecords prometheus.Gauge
 	snapshotRows, snapshotExpected                 *prometheus.GaugeVec
@@ -47,6 +49,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		refetched:        counter("refetched_total", "Records read by id."),
 		repaired:         counter("repaired_total", "Records that differed from the org or the topic without an event: an alarm."),
 		rejected:         counter("rejected_total", "Rows, events and notes that went to the dead letter topic."),
+		backfills:        vec("backfills_total", "Backfills that are over.", "state"),
+		backfillRows:     vec("backfill_rows_total", "Records that backfills have read by id or as notes.", "entity"),
+		backfillChanged:  vec("backfill_changed_total", "Of the records that backfills have read, those that differed from what was published.", "entity"),
+		backfillsOpen:    gauge("backfills_open", "Backfills that are not over."),
 		holesOpen:        gauge("holes_open", "Holes that are not closed yet."),
 		replayAge:        gauge("replay_age_seconds", "Age of the stored position in the stream; Salesforce keeps events for 72 hours."),
 		positionAge:      gauge("position_age_seconds", "Time since the position was stored."),
@@ -65,7 +71,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.rows, m.events, m.published, m.holes, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
-			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds, m.swept, m.refreshed, m.polled, m.sweepAge, m.calculatedAge)
+			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds, m.swept, m.refreshed, m.polled, m.sweepAge, m.calculatedAge,
+			m.backfills, m.backfillRows, m.backfillChanged, m.backfillsOpen)
 	}
 	return m
 }

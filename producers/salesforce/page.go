@@ -74,11 +74,17 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 			if err := l.apply(ctx, m, index, rows); err != nil {
 				return err
 			}
-			return l.do(ctx, func() error {
+			held := false
+			err := l.do(ctx, func() error {
 				m.page(index, p.Next)
 				l.moved = true
+				held = l.asked.waits(name, l.m.Snapshots()[name])
 				return nil
 			})
+			if held && err == nil && p.Next != "" {
+				return errHeld
+			}
+			return err
 		case err != nil:
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
-	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/topic"
 )
@@ -21,7 +20,8 @@ type notes struct {
 	book    *noteBook
 	cursors map[string]*avro.Poll // by object
 	epoch   int64
-	fullAt  map[string]time.Time // when all ids of an object that is not listed were last compared
+	guests  chan func(living context.Context) // what others have done with the notebook between two polls
+	fullAt  map[string]time.Time              // when all ids of an object that is not listed were last compared
 }
 
 // noteOverlap is how far a poll reaches back behind what was covered: longer than the longest transaction, since a row
@@ -29,7 +29,7 @@ type notes struct {
 const noteOverlap = 10 * time.Minute
 
 func newNotes(l *loop) *notes {
-	return &notes{loop: l, cursors: map[string]*avro.Poll{}, fullAt: map[string]time.Time{}}
+	return &notes{loop: l, cursors: map[string]*avro.Poll{}, fullAt: map[string]time.Time{}, guests: make(chan func(context.Context))}
 }
 
 func (n *notes) run(ctx context.Context) error {
@@ -57,7 +57,7 @@ func (n *notes) run(ctx context.Context) error {
 				n.cfg.Logger.Warn("notes could not be polled; they are tried again", "object", object, "error", err)
 			}
 		}
-		if retry.Sleep(ctx, n.cfg.Notes.Every) != nil {
+		if n.idle(ctx, n.cfg.Notes.Every) != nil {
 			return nil
 		}
 	}

@@ -46,6 +46,9 @@ func (l *loop) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.recallBackfills(ctx); err != nil {
+		return err
+	}
 	l.update(func(s *Status) { s.Phase = "recovering" })
 	l.records = &records{ctx: ctx, loop: l, store: l.store, known: newBloom(), step: map[handover.Key]*stored{}}
 	found, foreign, err := l.rebuild(ctx)
@@ -64,6 +67,11 @@ func (l *loop) begin(ctx context.Context) error {
 	for _, name := range entities {
 		l.m.SetSchema(l.entities[name].schema)
 	}
+	control, err := l.readControl(ctx)
+	if err != nil {
+		return err
+	}
+	l.group.Go(func() error { return control.run(l.ctx) })
 	l.linkField()
 	l.fieldsSince(l.hadFields)
 	return l.resume(ctx, position, foreign)

@@ -27,6 +27,10 @@
 //	crosswalk_salesforce_snapshot_rows             rows of the snapshot under way, by entity
 //	crosswalk_salesforce_snapshot_rows_expected    rows that it will have, by entity
 //	crosswalk_salesforce_open_records              records held in memory while a window is open or a read is pending
+//	crosswalk_salesforce_backfills_total           backfills that are over, by state
+//	crosswalk_salesforce_backfills_open            backfills that are not over
+//	crosswalk_salesforce_backfill_rows_total       records that backfills have read by id or as notes, by entity
+//	crosswalk_salesforce_backfill_changed_total    of them, those that differed from what was published, by entity
 //	crosswalk_salesforce_polls_total               polls for notes, and for entities without events, by object
 //	crosswalk_salesforce_poll_seconds              duration of a poll
 //	crosswalk_salesforce_budget_used               of each quota of a rolling 24 hours: used by the org,
@@ -85,6 +89,9 @@ type Config struct {
 	SilenceLimit   time.Duration // H16; default 5 minutes
 	DescribeEvery  time.Duration // how often the fields are looked at; default 10 minutes
 	Retention      time.Duration // S4; default 72 hours
+	BackfillPause  time.Duration // how long a paused backfill keeps a snapshot's window open; default 24 hours
+	BackfillRows   int           // records that a backfill lists and reads at a time; default 2,000, which is also the most
+	BackfillJob    int           // from how many rows on a bulk job lists a backfill's ids; default 50,000
 	PageParallel   int           // result pages read at a time; default 2
 	APIReserve     *float64      // share of the org's daily calls that is left to its other apps; default 0.2
 	LimitsEvery    time.Duration // how often /limits is read, twice as often while reading waits; default 10 minutes
@@ -119,6 +126,7 @@ func (c *Config) fill() error {
 		&c.PollEvery: 5 * time.Minute, &c.SafetyLag: time.Minute,
 		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.DescribeEvery: 10 * time.Minute,
 		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute, &c.Notes.CompareEvery: time.Hour, &c.LimitsEvery: 10 * time.Minute,
+		&c.BackfillPause: pauseLimit,
 	} {
 		if *d <= 0 {
 			*d = fallback
@@ -130,6 +138,12 @@ func (c *Config) fill() error {
 	if c.APIReserve == nil {
 		reserve := defaultReserve
 		c.APIReserve = &reserve
+	}
+	if c.BackfillRows <= 0 || c.BackfillRows > readLimit {
+		c.BackfillRows = readLimit
+	}
+	if c.BackfillJob <= 0 {
+		c.BackfillJob = listJobFrom
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -157,6 +171,7 @@ type Producer struct {
 type topics struct {
 	entity                            map[string]string
 	note, position, audit, deadletter string
+	control                           string // only read
 	all                               []string
 }
 
@@ -170,7 +185,7 @@ func newTopics(org string) topics {
 	t := topics{
 		entity: map[string]string{"Account": name("salesforce.account"), "Contact": name("salesforce.contact")},
 		note:   name("salesforce.note"), position: name("crosswalk.position"), audit: name("crosswalk.audit"),
-		deadletter: name("crosswalk.deadletter"),
+		deadletter: name("crosswalk.deadletter"), control: name(ControlTopic),
 	}
 	t.all = []string{t.entity["Account"], t.entity["Contact"], t.note, t.position, t.audit, t.deadletter}
 	return t
@@ -227,6 +242,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	l := &loop{
 		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
 		envelope: newEnvelope(p), entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
+		desk: newDesk(), asked: newAskedSnapshots(),
 	}
 	return l.run(ctx)
 }
@@ -240,7 +256,7 @@ const inputsWaiting = 4
 // ensure makes the topics that are missing.
 func (p *Producer) ensure(ctx context.Context) error {
 	specs := make([]topic.Spec, 0, len(p.topics.all))
-	for _, name := range p.topics.all {
+	for _, name := range append(p.topics.all[:len(p.topics.all):len(p.topics.all)], p.topics.control) {
 		spec := topic.Spec{Name: name, Partitions: p.cfg.Partitions, Replication: p.cfg.Replication, Config: map[string]string{
 			"cleanup.policy": "compact", "delete.retention.ms": "345600000", // 96 hours (C2)
 		}}

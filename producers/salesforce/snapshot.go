@@ -45,6 +45,7 @@ func (l *loop) followSnapshot(ctx context.Context, name string) error {
 	}
 	j := l.jobs[name]
 	switch {
+	case l.asked.waits(name, s):
 	case s.Phase == handover.Wanted:
 		return l.openSnapshot(ctx, name)
 	case j == nil || j.ID == "" && !j.running:
@@ -148,6 +149,9 @@ func (l *loop) readJob(ctx context.Context, name string, j *job) error {
 	ready, err := l.api(workSnapshot).AwaitJob(ctx, j.ID, func(seen sfapi.Job) { l.expect(ctx, j, seen) })
 	if err == nil && !j.Done {
 		err = l.readPages(ctx, name, j, ready)
+	}
+	if errors.Is(err, errHeld) {
+		return nil // it goes on from its locator when the backfill is resumed
 	}
 	var gone *sfapi.JobError
 	if errors.As(err, &gone) {

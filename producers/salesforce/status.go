@@ -29,6 +29,9 @@ type Status struct {
 	Sweeps map[string]string `json:"sweeps,omitempty"`
 	// Calculated say as of when formulas and roll-ups are, by entity; none where there are no such fields.
 	Calculated map[string]CalculatedStatus `json:"calculated,omitempty"`
+	// LinkRefetched says that the link's field is one that events cannot carry, so that every event is followed by a read.
+	LinkRefetched bool       `json:"link_refetched"`
+	Backfills     []Backfill `json:"backfills,omitempty"` // those that are not over, and the last ones that are
 }
 
 // SnapshotStatus is how far a snapshot is.
@@ -113,7 +116,7 @@ func (l *loop) observe() {
 	}
 	holes := 0
 	for _, h := range l.holes {
-		if h.Reason != handover.ReasonFirst {
+		if isHole(h.Reason) {
 			holes++
 		}
 	}

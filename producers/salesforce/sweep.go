@@ -79,6 +79,7 @@ func (l *loop) closeSnapshot(ctx context.Context, name string) error {
 	l.feeds[name].reach(done.AsOf)
 	j := l.jobs[name]
 	delete(l.jobs, name)
+	l.asked.closed[name], l.asked.rows[name] = done.AsOf, j.Rows
 	l.closeHole(ctx, name, done, j)
 	if j.ID != restJob {
 		l.group.Go(func() error {
