@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"crosswalk/internal/sfapi"
+	"crosswalk/producers/salesforce"
 )
 
 // read describes an object and counts what the user sees of it.
@@ -81,7 +81,7 @@ func (e *examination) viewAll(ctx context.Context, object string) result {
 	err := e.subscribe(ctx, object)
 	switch {
 	case err == nil:
-		return good("subscribing to /data/%s was granted, which needs it", eventOf(object))
+		return good("subscribing to /data/%s was granted, which needs it", sfapi.EventOf(object))
 	case !refusedChannel(err), !strings.Contains(err.Error(), "subscribe CDC"):
 		return failed(err)
 	case chosen.err == nil && !chosen.has(object):
@@ -95,15 +95,14 @@ func (e *examination) viewAll(ctx context.Context, object string) result {
 // changes tells whether the org sends change events of an object.
 func (e *examination) changes(ctx context.Context, object string) result {
 	chosen := e.selected(ctx)
-	const where = "Setup > Change Data Capture > move it to Selected Entities; until then changes are found by polling"
 	if chosen.err == nil {
-		switch {
-		case chosen.standard[eventOf(object)]:
+		switch standard, custom := sfapi.Selected(chosen.members, object); {
+		case standard:
 			return good("selected")
-		case chosen.custom[eventOf(object)]:
-			return wrong("the events of the standard channel are followed: "+where, "selected on a custom channel only")
+		case custom:
+			return wrong("the events of the standard channel are followed: "+salesforce.ClickCDC, "selected on a custom channel only")
 		}
-		return wrong("the org sends no change events of "+object+": "+where, "not selected")
+		return wrong("the org sends no change events of "+object+": "+salesforce.ClickCDC, "not selected")
 	}
 	seen := "which objects are selected is not visible to this user (View Setup and Configuration)"
 	err := e.subscribe(ctx, object)
@@ -154,38 +153,20 @@ func (e *examination) notes(ctx context.Context, kind string) result {
 
 // selection is what the org has selected for Change Data Capture.
 type selection struct {
-	standard map[string]bool // by event, such as AccountChangeEvent: on the channel that is followed
-	custom   map[string]bool // on others
-	err      error           // why it cannot be seen
+	members []sfapi.Member
+	err     error // why it cannot be seen
 }
 
 func (s *selection) has(object string) bool {
-	return s.standard[eventOf(object)] || s.custom[eventOf(object)]
+	standard, custom := sfapi.Selected(s.members, object)
+	return standard || custom
 }
 
 // selected asks for the selection once.
 func (e *examination) selected(ctx context.Context) *selection {
-	if e.selection != nil {
-		return e.selection
+	if e.selection == nil {
+		e.selection = &selection{}
+		e.selection.members, e.selection.err = e.client.Members(ctx)
 	}
-	s := &selection{standard: map[string]bool{}, custom: map[string]bool{}}
-	members, err := e.client.Members(ctx)
-	s.err = err
-	for _, m := range members {
-		if m.Channel == "ChangeEvents" || slices.Contains(objects, strings.TrimSuffix(m.Channel, "ChangeEvent")) {
-			s.standard[m.Entity] = true
-			continue
-		}
-		s.custom[m.Entity] = true
-	}
-	e.selection = s
-	return s
-}
-
-// eventOf names the change event of an object (facts 5.6).
-func eventOf(object string) string {
-	if stem, ok := strings.CutSuffix(object, "__c"); ok {
-		return stem + "__ChangeEvent"
-	}
-	return object + "ChangeEvent"
+	return e.selection
 }

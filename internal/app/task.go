@@ -62,7 +62,7 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 	producer, err := salesforce.New(salesforce.Config{
 		Org: org.Alias, Client: client, Tokens: tokens, StreamingURL: s.StreamingURL, Kafka: p.kafka, Registry: p.registry,
 		StateDir: a.stateDir(org, Salesforce), LinkField: org.Link.SalesforceField,
-		Notes:      salesforce.Notes{Objects: s.Notes.Objects, Every: s.Notes.PollInterval},
+		Notes:      salesforce.Notes{Objects: s.Notes.Objects, Every: s.Notes.PollInterval, CompareEvery: s.Notes.CompareInterval},
 		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, SilenceLimit: s.SilenceLimit, APIReserve: s.APIReserve,
 		PollEvery: s.PollInterval, SweepEvery: orOff(s.SweepInterval), RefreshEvery: orOff(s.RefreshInterval),
 		Logger: a.log, Metrics: a.orgMetrics(org).salesforce, StateMetrics: a.parts.state,

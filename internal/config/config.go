@@ -132,6 +132,9 @@ type Auth struct {
 type Notes struct {
 	Objects      []string      `yaml:"objects"`       // Note, Task, ContentNote; default Note and Task
 	PollInterval time.Duration `yaml:"poll_interval"` // default 5m (Salesforce asks for no less)
+	// CompareInterval is how often all ids and links of ContentNotes are compared: nothing else tells that one was deleted or
+	// unlinked. Default 1h.
+	CompareInterval time.Duration `yaml:"compare_interval"`
 }
 
 // Link is the pair of fields that holds the common identifier (A2). Both empty: no link, nothing is shown (R6).

@@ -199,6 +199,7 @@ func (o *Org) fill() {
 	def(&o.Salesforce.LoginURL, "https://login.salesforce.com")
 	def(&o.Salesforce.APIVersion, "66.0")
 	def(&o.Salesforce.Notes.PollInterval, 5*time.Minute)
+	def(&o.Salesforce.Notes.CompareInterval, time.Hour)
 	def(&o.Salesforce.SilenceLimit, 5*time.Minute)
 	def(&o.Salesforce.PollInterval, 5*time.Minute)
 	defInterval(&o.Salesforce.SweepInterval, 24*time.Hour)
