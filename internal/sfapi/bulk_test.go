@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"crosswalk/internal/change"
@@ -328,6 +329,32 @@ func TestParallelPagesEndWithTheFirstError(t *testing.T) {
 		err := o.client(t).EachPage(t.Context(), completeJob(), "", parallel, func(context.Context, int, *Page) error { return stop })
 		if !errors.Is(err, stop) {
 			t.Errorf("parallel %d gave %v", parallel, err)
+		}
+	}
+}
+
+func TestParallelPagesCostOneCallMoreThanThePages(t *testing.T) {
+	t.Parallel()
+	for pages, per := range map[int]int{1: 5, 5: 5, 6: 5, 12: 2} {
+		o := newOrg(t)
+		var bodies []string
+		for i := range pages {
+			bodies = append(bodies, page(string(rune('a'+i))))
+		}
+		o.results(bodies...)
+		o.pageList("nextRecordsUrl", pages, per)
+		var seen atomic.Int64
+		err := o.client(t).EachPage(t.Context(), completeJob(), "", 2, func(_ context.Context, _ int, p *Page) error {
+			seen.Add(1)
+			_, err := io.Copy(io.Discard, p.Body)
+			return err
+		})
+		if err != nil || seen.Load() != int64(pages) {
+			t.Errorf("%d of %d pages, %v", seen.Load(), pages, err)
+		}
+		lists, results := len(o.requests(jobsPath+"/"+jobID+"/resultPages")), len(o.requests(jobsPath+"/"+jobID+"/results"))
+		if lists != 1 || results != pages {
+			t.Errorf("%d pages took %d lists and %d result calls", pages, lists, results)
 		}
 	}
 }

@@ -23,6 +23,18 @@ func (c *pageChain) add(index int, at, next string) {
 	c.links[index] = pageLink{at, next}
 }
 
+// has reports whether a page at that locator was read already.
+func (c *pageChain) has(at string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.links {
+		if l.at == at {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *pageChain) check(jobID string, pages int) error {
 	for i := range pages {
 		want := "" // the last page's next

@@ -109,10 +109,15 @@ func pageOf(job Job, resp *http.Response) (*Page, error) {
 	return page, nil
 }
 
-// EachPage reads a complete job's pages from locator on and calls fn with each, up to parallel at a time; with
-// parallel below 2, or with pages of a configured size (which Salesforce's list of pages does not know), it is Pages. In parallel the pages come in any order, so a caller that checkpoints may do so only up
-// to the first page that is not yet done: index counts the pages from 0 in their order. fn must be safe for concurrent
-// use and has the page to itself. The first error ends all. Salesforce lists pages from API version 58.0 on.
+// EachPage reads a complete job's pages from locator on and calls fn with each, up to parallel at a time. In parallel
+// the pages end in any order, so a caller that checkpoints may do so only up to the first page that is not yet done:
+// index counts the pages from 0 in their order. fn must be safe for concurrent use and has the page to itself. The first
+// error ends all.
+//
+// One list of pages (which Salesforce has from API version 58.0 on) tells where to begin in parallel; from its end on each page
+// tells in its headers, before its rows have come, where the next one is. So a job costs one call more than it has pages:
+// lists to the end would cost a fifth more. With parallel below 2, or with pages of a configured size (which the list does
+// not know), it is Pages.
 func (c *Client) EachPage(ctx context.Context, job Job, locator string, parallel int, fn func(ctx context.Context, index int, p *Page) error) error {
 	if parallel < 2 || c.cfg.PageRows > 0 {
 		index := 0
@@ -127,75 +132,83 @@ func (c *Client) EachPage(ctx context.Context, job Job, locator string, parallel
 		}
 		return nil
 	}
+	list, whole, err := c.pageList(ctx, job, locator)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	var chain pageChain
-	index := 0
-	for list, err := range c.pageLists(ctx, job, locator) {
-		if err != nil {
-			return errors.Join(err, group.Wait())
+	count := 0
+	last := make(chan string, 1) // what the last page of the list says is the next
+	read := func(i int, path string, next chan<- string) {
+		group.Go(func() error {
+			page, err := c.openPage(ctx, job, path)
+			if err != nil {
+				return err
+			}
+			page.Locator = locatorOf(path)
+			chain.add(i, page.Locator, page.Next)
+			if next != nil {
+				next <- page.Next
+			}
+			return errors.Join(fn(ctx, i, page), page.Body.Close())
+		})
+	}
+	for i, path := range list {
+		var next chan<- string
+		if i == len(list)-1 && !whole {
+			next = last
 		}
-		for _, path := range list {
-			i, at := index, locatorOf(path)
-			index++
-			group.Go(func() error {
-				page, err := c.openPage(ctx, job, path)
-				if err != nil {
-					return err
-				}
-				page.Locator = at
-				chain.add(i, at, page.Next)
-				return errors.Join(fn(ctx, i, page), page.Body.Close())
-			})
+		read(i, path, next)
+		count++
+	}
+	for len(list) > 0 && !whole {
+		var next string
+		select {
+		case next = <-last:
+		case <-ctx.Done():
+			return group.Wait()
 		}
+		if next == "" {
+			break
+		}
+		if chain.has(next) {
+			return errors.Join(&anomaly{fmt.Errorf("read results of bulk job %s: page %q comes twice: the results are damaged, a new job is needed", job.ID, next), NextNewJob}, group.Wait())
+		}
+		read(count, c.resultPath(job, next), last)
+		count++
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return chain.check(job.ID, index)
+	return chain.check(job.ID, count)
 }
 
-// pageLists yields lists of result paths, up to five in each.
-func (c *Client) pageLists(ctx context.Context, job Job, locator string) iter.Seq2[[]string, error] {
-	return func(yield func([]string, error) bool) {
-		values := url.Values{}
-		if locator != "" {
-			values.Set("locator", locator)
-		}
-		path := withQuery(job.path(c)+"/resultPages", values)
-		for path != "" {
-			var out struct {
-				ResultPages []struct {
-					ResultURL string `json:"resultUrl"`
-				}
-				NextRecordsURL string `json:"nextRecordsUrl"` // as the documentation's sample has it
-				NextRecordURL  string `json:"nextRecordUrl"`  // as its table has it
-				Done           bool
-			}
-			err := c.fetchJSON(ctx, call{kind: "result_pages", op: "list result pages of bulk job " + job.ID, path: path}, &out)
-			if err != nil {
-				yield(nil, jobGone(job, err))
-				return
-			}
-			list := make([]string, len(out.ResultPages))
-			for i, p := range out.ResultPages {
-				list[i] = p.ResultURL
-			}
-			path = out.NextRecordsURL + out.NextRecordURL
-			if out.NextRecordsURL != "" {
-				path = out.NextRecordsURL
-			}
-			if out.Done {
-				path = ""
-			} else if path == "" {
-				yield(nil, &anomaly{fmt.Errorf("list result pages of bulk job %s: Salesforce says that there are more and not where: list them again", job.ID), NextRetry})
-				return
-			}
-			if !yield(list, nil) {
-				return
-			}
-		}
+// pageList returns the paths of the first pages from locator on, up to five, and whether they are all.
+func (c *Client) pageList(ctx context.Context, job Job, locator string) (paths []string, whole bool, err error) {
+	values := url.Values{}
+	if locator != "" {
+		values.Set("locator", locator)
 	}
+	var out struct {
+		ResultPages []struct {
+			ResultURL string `json:"resultUrl"`
+		}
+		Done bool
+	}
+	path := withQuery(job.path(c)+"/resultPages", values)
+	err = c.fetchJSON(ctx, call{kind: "result_pages", op: "list result pages of bulk job " + job.ID, path: path}, &out)
+	if err != nil {
+		return nil, false, jobGone(job, err)
+	}
+	for _, p := range out.ResultPages {
+		paths = append(paths, p.ResultURL)
+	}
+	if len(paths) == 0 && !out.Done {
+		return nil, false, &anomaly{fmt.Errorf("list result pages of bulk job %s: Salesforce says that there are more and not where: list them again", job.ID), NextRetry}
+	}
+	return paths, out.Done, nil
 }
 
 func locatorOf(path string) string {
