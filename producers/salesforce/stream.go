@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"crosswalk/internal/bayeux"
 	"crosswalk/internal/change"
+	"crosswalk/internal/sfapi"
 	"crosswalk/producers/salesforce/handover"
 )
 
@@ -141,33 +141,21 @@ func (s *stream) unreadable(ctx context.Context, m *bayeux.Message, e *change.Ev
 	return s.reject(ctx, fmt.Sprintf("%s/%d", channel, m.ReplayID), m.Data, why)
 }
 
-// header is the ChangeEventHeader (facts 5.2). Unknown members are ignored.
-type header struct {
-	EntityName, ChangeType, ChangeOrigin, TransactionKey, CommitUser string
-	RecordIDs                                                        []string `json:"recordIds"`
-	ChangedFields                                                    []string
-	SequenceNumber, CommitTimestamp, CommitNumber                    int64
-}
-
 // event reads a delivered message. It is nil for entities that are not followed. With an error it is nil, or a gap
 // event that stands for what could not be read.
 func (l *loop) event(m *bayeux.Message) (*change.Event, error) {
-	var body struct{ ChangeEventHeader header }
-	if err := json.Unmarshal(m.Data, &body); err != nil {
-		return nil, fmt.Errorf("read change event: %w", err)
+	h, err := sfapi.ReadEventHeader(m.Data)
+	if err != nil {
+		return nil, err
 	}
-	h := &body.ChangeEventHeader
-	if h.EntityName == "" || h.ChangeType == "" {
-		return nil, errors.New("read change event: it has no ChangeEventHeader with entityName and changeType")
-	}
-	e := &change.Event{
-		Entity: h.EntityName, RecordIDs: h.RecordIDs, Type: change.EventType(h.ChangeType), Fields: map[string]change.Value{},
-		CommitTimestamp: h.CommitTimestamp, CommitNumber: h.CommitNumber, SequenceNumber: h.SequenceNumber,
-		TransactionKey: h.TransactionKey, CommitUser: h.CommitUser, Origin: h.ChangeOrigin, ReplayID: m.ReplayID,
-	}
-	entity := l.entities[h.EntityName]
+	entity := l.entities[h.Entity]
 	if entity == nil {
 		return nil, nil
+	}
+	e := &change.Event{
+		Entity: h.Entity, RecordIDs: h.RecordIDs, Type: change.EventType(h.ChangeType), Fields: map[string]change.Value{},
+		CommitTimestamp: h.CommitTimestamp, CommitNumber: h.CommitNumber, SequenceNumber: h.SequenceNumber,
+		TransactionKey: h.TransactionKey, CommitUser: h.CommitUser, Origin: h.Origin, ReplayID: m.ReplayID,
 	}
 	for _, path := range h.ChangedFields {
 		e.ChangedFields = append(e.ChangedFields, entity.decoder.Flats(path)...)
