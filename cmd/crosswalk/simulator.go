@@ -21,7 +21,7 @@ func (s *shell) simulator() *cobra.Command {
 one line of JSON with its addresses and credentials; it runs until stopped.
 
 The org is read from a folder of CSV files (Account.csv, Contact.csv, …; the header holds API names) or made up from a seed.
-The control address changes data and injects faults: POST /emit?object=Account, POST /records/{object},
+The control address changes data and injects faults: POST /emit?object=Account&count=1, POST /records/{object},
 PATCH and DELETE /records/{object}/{id}, GET /org/{object}, GET /log, POST /expire-sessions, POST /revoke-tokens, POST /fault.` + exitHelp,
 		Example: "  crosswalk simulator --listen 127.0.0.1:8443 --control 127.0.0.1:8444 --seed 1 --accounts 1000 --contacts 3000",
 		RunE: func(c *cobra.Command, _ []string) error {

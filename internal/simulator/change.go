@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"path"
@@ -219,14 +220,26 @@ func (c *steering) endTransaction() error {
 	return c.answer(changed("", tx.Commit()))
 }
 
+// emitAtOnce is how many changes one request may ask for.
+const emitAtOnce = 10_000
+
+// emit makes ?count= changes (default 1) of ?field= (default one of emitFields) and answers with the last.
 func (c *steering) emit() error {
-	object := c.r.URL.Query().Get("object")
-	if object == "" {
-		object = "Account"
+	ask := c.r.URL.Query()
+	object, count := cmp.Or(ask.Get("object"), "Account"), 1
+	if text := ask.Get("count"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > emitAtOnce {
+			return &misuse{http.StatusBadRequest, "count is a number from 1 to " + strconv.Itoa(emitAtOnce)}
+		}
+		count = n
 	}
-	done, err := c.s.Emit(object)
-	if err != nil {
-		return &misuse{http.StatusConflict, err.Error()}
+	var done Changed
+	for range count {
+		var err error
+		if done, err = c.s.emit(object, ask.Get("field")); err != nil {
+			return &misuse{http.StatusConflict, err.Error()}
+		}
 	}
 	return c.answer(done)
 }
@@ -236,30 +249,33 @@ var emitFields = []string{"Description", "Subject", "Title", "Department", "Name
 
 // Emit makes exactly one new change event: an update of one text field of some live record, of a new record when
 // there is none. Records are taken in turn.
-func (s *Simulator) Emit(object string) (Changed, error) {
+func (s *Simulator) Emit(object string) (Changed, error) { return s.emit(object, "") }
+
+func (s *Simulator) emit(object, field string) (Changed, error) {
 	ob, ok := s.org.Object(object)
 	if !ok || !s.events.Published(ob.Name) {
 		return Changed{}, fmt.Errorf("emit a change of %s: it is not selected for change events", object)
 	}
-	field := ""
-	for _, name := range emitFields {
-		if f, ok := ob.Field(name); ok && f.Updateable && f.Kind == org.Text {
-			field = name
-			break
-		}
+	if field == "" {
+		field = textField(ob)
+	} else if _, ok := ob.Field(field); !ok {
+		return Changed{}, fmt.Errorf("emit a change of %s: it has no field %s", object, field)
 	}
 	n := s.emitted.Add(1)
 	value := "change " + strconv.FormatInt(n, 10) + " emitted at " + s.now().UTC().Format(time.RFC3339Nano)
-	ids := s.liveRecords(ob, uint32(n), emitTries)
-	for _, id := range ids {
-		tx := s.org.Begin(org.Actor{})
-		if err := tx.Update(ob.Name, id, org.Fields{field: value}); err != nil {
-			tx.Rollback() // locked by a transaction: the next one
-			continue
+	found := false
+	for _, tries := range []int{1, emitTries} {
+		for _, id := range s.liveRecords(ob, uint32(n), tries) {
+			found = true
+			tx := s.org.Begin(org.Actor{})
+			if err := tx.Update(ob.Name, id, org.Fields{field: value}); err != nil {
+				tx.Rollback() // locked by a transaction: the next one
+				continue
+			}
+			return changed(id, tx.Commit()), nil
 		}
-		return changed(id, tx.Commit()), nil
 	}
-	if len(ids) > 0 {
+	if found {
 		return Changed{}, fmt.Errorf("emit a change of %s: its records are locked by transactions that are held; commit them", object)
 	}
 	fields := org.Fields{field: value}
@@ -275,6 +291,16 @@ func (s *Simulator) Emit(object string) (Changed, error) {
 		return Changed{}, fmt.Errorf("emit a change of %s: there is no record, and none can be made: %w", object, err)
 	}
 	return changed(id, tx.Commit()), nil
+}
+
+// textField returns the first of emitFields that the object has.
+func textField(ob *org.Object) string {
+	for _, name := range emitFields {
+		if f, ok := ob.Field(name); ok && f.Updateable && f.Kind == org.Text {
+			return name
+		}
+	}
+	return ""
 }
 
 // emitTries is how many records Emit tries before it gives up.

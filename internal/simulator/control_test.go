@@ -68,6 +68,18 @@ func TestEmitMakesExactlyOneEvent(t *testing.T) {
 	}
 }
 
+func TestEmitMakesManyEventsOfOneField(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{Org: org.Config{Accounts: 3, Contacts: 3}})
+	cursor := b.start()
+	b.control("POST", "/emit?object=Contact&field=Department&count=7", "").must(t, http.StatusOK)
+	if events, _ := b.newEvents(cursor); len(events) != 7 {
+		t.Errorf("%d events, want 7", len(events))
+	}
+	b.control("POST", "/emit?object=Contact&field=Nothing", "").must(t, http.StatusConflict).has(t, "no field Nothing")
+	b.control("POST", "/emit?count=many", "").must(t, http.StatusBadRequest).has(t, "a number from 1")
+}
+
 func TestRecordsByControl(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{})
