@@ -86,11 +86,12 @@ func conduct(ctx context.Context, o options) error {
 	}
 	small := o
 	small.Accounts, small.Contacts, small.Profile = max(1, o.Accounts/10), max(1, o.Contacts/10), ""
-	few, err := org(ctx, work, "small", small, "snapshot")
+	fmt.Printf("%-34s %10s %8s %10s %14s %10s\n", "part", "rows", "s", "rows/s", "CPU s/M rows", "peak MiB")
+	few, err := org(ctx, work, "small", small, parts[:1])
 	if err != nil {
 		return err
 	}
-	all, err := org(ctx, work, "large", o, "snapshot", "download", "produce")
+	all, err := org(ctx, work, "large", o, parts)
 	if err != nil {
 		return err
 	}
@@ -98,8 +99,13 @@ func conduct(ctx context.Context, o options) error {
 	return nil
 }
 
+// parts are what is measured, in their order.
+var parts = []struct{ name, what string }{
+	{"snapshot", "snapshot: read, merge, keep, publish"}, {"download", "download the same pages, drop them"}, {"produce", "produce the same records only"},
+}
+
 // org starts a simulated org and measures parts with it.
-func org(ctx context.Context, work, name string, o options, parts ...string) ([]figures, error) {
+func org(ctx context.Context, work, name string, o options, parts []struct{ name, what string }) ([]figures, error) {
 	o.State, o.Org = filepath.Join(work, "state-"+name), fmt.Sprintf("bench%d%s", os.Getpid(), name)
 	end, err := process.Start(ctx, &o.Salesforce, o.Binary, "simulator", "--seed", "1", "--accounts", fmt.Sprint(o.Accounts), "--contacts", fmt.Sprint(o.Contacts))
 	if err != nil {
@@ -111,10 +117,13 @@ func org(ctx context.Context, work, name string, o options, parts ...string) ([]
 	}
 	all := make([]figures, len(parts))
 	for i, part := range parts {
-		o.Part = part
-		if all[i], err = measure(ctx, o); err != nil {
-			return nil, fmt.Errorf("%s: %w", part, err)
+		o.Part = part.name
+		f, err := measure(ctx, o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
+		all[i] = f
+		fmt.Printf("%-34s %10d %8.2f %10.0f %14.2f %10.0f\n", part.what, f.Rows, f.Seconds, float64(f.Rows)/f.Seconds, f.CPU*1e6/float64(f.Rows), mib(f.Peak))
 	}
 	return all, nil
 }
@@ -169,13 +178,8 @@ func apiCalls(ctx context.Context, o options) (int64, error) {
 	return stats.APICalls, err
 }
 
-// report prints the tables.
+// report prints what follows from the parts.
 func report(few figures, all []figures) {
-	fmt.Printf("%-34s %10s %8s %10s %14s %10s\n", "part", "rows", "s", "rows/s", "CPU s/M rows", "peak MiB")
-	for i, what := range []string{"snapshot: read, merge, keep, publish", "download the same pages, drop them", "produce the same records only"} {
-		f := all[i]
-		fmt.Printf("%-34s %10d %8.2f %10.0f %14.2f %10.0f\n", what, f.Rows, f.Seconds, float64(f.Rows)/f.Seconds, f.CPU*1e6/float64(f.Rows), mib(f.Peak))
-	}
 	for i, name := range []string{1: "downloading", 2: "producing"} {
 		if i > 0 {
 			fmt.Printf("snapshot against %-12s rows/s ×%.2f   CPU ×%.2f\n", name+":", all[i].Seconds/all[0].Seconds*float64(all[0].Rows)/float64(all[i].Rows), all[0].CPU/all[i].CPU)
