@@ -124,7 +124,7 @@ func (m *Matcher) open() (*state.Store, error) {
 	if m.warm != nil {
 		return m.warm.store, nil
 	}
-	return state.Open(m.config.StateDir, state.Logger(m.config.Logger), state.WithMetrics(m.config.StateMetrics))
+	return state.Open(m.config.StateDir, state.Logger(m.config.Logger), state.WithMetrics(m.config.StateMetrics), state.Uncompressed())
 }
 
 // errCommit marks an error of the local state, which is told even when the context has ended.

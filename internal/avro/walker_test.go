@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -321,4 +322,46 @@ func FuzzWalker(f *testing.F) {
 			t.Fatalf("twmb does not read it: %v, %d bytes left", err, len(rest))
 		}
 	})
+}
+
+// The values, put together with the names, are what AppendFields writes, whatever the order of the fields on the wire.
+func TestAppendValues(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"type":"record","name":"R","fields":[{"name":"a","type":"string"},{"name":"b","type":["null","long"]},
+			{"name":"_change","type":"string"},{"name":"c","type":{"type":"array","items":"string"}}]}`,
+		`{"type":"record","name":"R","fields":[{"name":"c","type":"string"},{"name":"long_name","type":["null","long"]},
+			{"name":"_change","type":"string"},{"name":"b","type":{"type":"array","items":"string"}}]}`,
+	} {
+		w, err := NewWalker(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := []byte{4, 'h', 'i', 2, 84, 2, 'x', 4, 2, 'p', 2, 'q', 0}
+		want, err := w.AppendFields(nil, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, lengths, err := w.AppendValues([]byte("kept"), nil, body)
+		if err != nil || string(values[:4]) != "kept" || len(lengths) != 3 {
+			t.Fatalf("AppendValues gives %q, %v, %v", values, lengths, err)
+		}
+		got, names, values := appendLong(nil, 3), reader{b: w.FieldNames()}, values[4:]
+		for _, n := range lengths {
+			name, err := names.bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(appendBytes(got, name), values[:n]...)
+			values = values[n:]
+		}
+		if got = append(got, 0); string(got) != string(want) {
+			t.Errorf("with their names the values are\n%x, want\n%x", got, want)
+		}
+		for _, bad := range [][]byte{body[:len(body)-1], append(slices.Clone(body), 0)} {
+			if _, _, err := w.AppendValues(nil, nil, bad); err == nil {
+				t.Errorf("%x is taken", bad)
+			}
+		}
+	}
 }

@@ -41,6 +41,7 @@ type settings struct {
 	metrics  *Metrics
 	fs       vfs.FS
 	separate int
+	raw      bool
 }
 
 // Option changes how a store is opened.
@@ -56,6 +57,10 @@ func WithMetrics(m *Metrics) Option { return func(s *settings) { s.metrics = m }
 // merged into larger files: for a store of many values of hundreds of bytes, whose merging would else cost more than all
 // the rest. Reading such a value costs one more read.
 func SeparateValues(size int) Option { return func(s *settings) { s.separate = size } }
+
+// Uncompressed leaves values on disk as they are: for long values that are soon replaced, whose compression would cost more
+// than the disk that it saves.
+func Uncompressed() Option { return func(s *settings) { s.raw = true } }
 
 // filesystem puts another file system under the store, for tests of its failures.
 func filesystem(fs vfs.FS) Option { return func(s *settings) { s.fs = fs } }
@@ -96,6 +101,9 @@ func Open(dir string, how ...Option) (_ *Store, err error) {
 		FormatMajorVersion:          pebble.FormatNewest,
 		Logger:                      log,
 		EventListener:               &pebble.EventListener{BackgroundError: log.background},
+	}
+	if set.raw {
+		options.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	}
 	if set.separate > 0 {
 		options.Experimental.ValueSeparationPolicy = separation(set.separate)

@@ -67,13 +67,14 @@ type Engine struct {
 	log           logState
 	memory        memory
 
-	head   []byte // buffers used again
-	stand  []byte
-	kept   []byte
-	fields []byte
-	view   viewBuffer
-	report []byte
-	stats  Stats
+	head    []byte // buffers used again
+	stand   []byte
+	kept    []byte
+	fields  []byte
+	lengths []int
+	view    viewBuffer
+	report  []byte
+	stats   Stats
 }
 
 // New returns an Engine without records and without a link.

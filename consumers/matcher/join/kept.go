@@ -67,6 +67,11 @@ func (e *Engine) keep(dst []byte, kind Kind, s Schema, value, body []byte, links
 	if !s.Plain {
 		return append(append(dst, keptRaw), value...), s.Walker.Check(body)
 	}
+	if kind != Note {
+		if id, ok := e.shapes.of(s.Walker); ok {
+			return e.keepValues(dst, id, s, body)
+		}
+	}
 	cut := false
 	if kind == Note {
 		e.fields, cut, err = s.Walker.AppendNote(e.fields[:0], body, customer.MaxNoteRunes)
@@ -88,6 +93,18 @@ func (e *Engine) keep(dst []byte, kind Kind, s Schema, value, body []byte, links
 		return out, nil
 	}
 	dst[0] = keptFields
+	return append(dst, e.fields...), nil
+}
+
+// keepValues appends the values of a record whose shape is known beforehand.
+func (e *Engine) keepValues(dst []byte, shape uint32, s Schema, body []byte) (out []byte, err error) {
+	if e.fields, e.lengths, err = s.Walker.AppendValues(e.fields[:0], e.lengths[:0], body); err != nil {
+		return dst, err
+	}
+	dst = binary.AppendUvarint(append(dst, keptShort), uint64(shape))
+	for _, n := range e.lengths {
+		dst = binary.AppendUvarint(dst, uint64(n))
+	}
 	return append(dst, e.fields...), nil
 }
 

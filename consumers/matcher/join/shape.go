@@ -3,6 +3,8 @@ package join
 import (
 	"encoding/binary"
 	"strings"
+
+	"crosswalk/internal/avro"
 )
 
 // A shape is the names of a map's entries, which all records of one schema have in common: they are kept once, and of
@@ -15,14 +17,35 @@ type shape struct {
 type shapes struct {
 	all   []shape
 	byKey map[string]uint32
-	key   []byte // buffer used again
-	saved int    // how many the store has
+	known map[*avro.Walker]uint32 // the shape of what is written under a schema
+	key   []byte                  // buffer used again
+	saved int                     // how many the store has
 }
 
 // maxShapes bounds what records that all differ in their fields can make us remember; beyond it names are kept with them.
 const maxShapes = 4096
 
 var shapesKey = []byte("shapes")
+
+// of returns the shape of all that is written under a schema; false when there are too many shapes.
+func (s *shapes) of(w *avro.Walker) (uint32, bool) {
+	if id, ok := s.known[w]; ok {
+		return id, true
+	}
+	key := string(w.FieldNames())
+	id, ok := s.byKey[key]
+	if !ok {
+		if len(s.all) == maxShapes {
+			return 0, false
+		}
+		id = s.add(key)
+	}
+	if s.known == nil {
+		s.known = map[*avro.Walker]uint32{}
+	}
+	s.known[w] = id
+	return id, true
+}
 
 // shorten appends a map of field values as its shape's number, the lengths of its values, and the values. It reports
 // false, and appends nothing, when there are too many shapes.
@@ -89,10 +112,13 @@ func (s *shapes) open(short []byte) shortened {
 		return shortened{}
 	}
 	out := shortened{names: s.all[id].names, lengths: f}
-	for range out.names {
-		f.uvarint()
+	at := 0
+	for left := len(out.names); left > 0 && at < len(f.b); at++ { // behind the last byte of so many lengths
+		if f.b[at] < 0x80 {
+			left--
+		}
 	}
-	out.values = f.b
+	out.values = f.b[at:]
 	return out
 }
 
@@ -112,8 +138,21 @@ func (s *shortened) next() []byte {
 func (s *shapes) lengthen(dst, short []byte) []byte {
 	x := s.open(short)
 	dst = appendCount(dst, len(x.names))
+	lengths, values := x.lengths.b, x.values
 	for _, name := range x.names {
-		dst = append(append(dst, name...), x.next()...)
+		if len(lengths) == 0 {
+			break
+		}
+		n := int(lengths[0])
+		if n < 0x80 {
+			lengths = lengths[1:]
+		} else {
+			long, w := binary.Uvarint(lengths)
+			n, lengths = int(long), lengths[w:]
+		}
+		n = min(max(n, 0), len(values))
+		dst = append(append(dst, name...), values[:n]...)
+		values = values[n:]
 	}
 	return append(dst, 0)
 }
