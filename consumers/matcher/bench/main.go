@@ -5,9 +5,9 @@
 //
 // Each part runs in a process of its own, so that what it takes is its own: the filler that writes the inputs, a loop
 // that fetches them and produces the same bytes again without looking at them, the matcher, and a prober that changes
-// single records and waits for the view in which the change shows. The matcher is measured when it reads full topics
-// and publishes everything, when a backlog of changes is waiting for it, while single changes come, after a SIGKILL on
-// its state, and after the loss of its state.
+// single records and waits for the view in which the change shows, and a standby. The matcher is measured when it reads full topics
+// and publishes everything, when a backlog of changes is waiting for it, while single changes come, when a standby
+// takes over after a SIGKILL, on its state after that, and after the loss of its state.
 //
 //	go run ./consumers/matcher/bench -kafka deploy/local/kafka -accounts 100000 -updates 500000
 package main
@@ -65,7 +65,7 @@ func run(ctx context.Context, o options) error {
 		return fill(ctx, o)
 	case "copy":
 		return copyAll(ctx, o)
-	case "match":
+	case "match", "stand":
 		return match(ctx, o)
 	case "probe":
 		return probe(ctx, o)

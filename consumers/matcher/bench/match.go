@@ -96,6 +96,9 @@ func match(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if o.Role == "stand" {
+		return b.stand(ctx)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
@@ -149,8 +152,43 @@ func (b *bench) changes(ctx context.Context) error {
 	if err := b.await(ctx, "matcher on a backlog of changes", 0); err != nil {
 		return err
 	}
+	pprof.StopCPUProfile() // this process will be killed
 	_, err := io.Copy(io.Discard, in)
 	return err
+}
+
+// stand stands by until the owner is killed, and takes over.
+func (b *bench) stand(ctx context.Context) error {
+	following, promote := context.WithCancelCause(ctx)
+	defer promote(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- b.matcher.Follow(following) }()
+	read, err := b.kafka.Offsets(ctx, slices.Concat(inputs(b.o), outputs(b.o))...)
+	if err != nil {
+		return err
+	}
+	if err := b.matcher.Await(ctx, func(s matcher.Status) bool { return s.Phase == matcher.Standby }); err != nil {
+		return err
+	}
+	if err := b.meter.done("standby becomes warm", total(read)); err != nil {
+		return err
+	}
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	b.meter = newMeter()
+	promote(topic.ErrPromoted)
+	if err := <-ended; err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { ended <- b.matcher.Run(ctx) }()
+	if err := b.await(ctx, "standby takes over", 1); err != nil {
+		return err
+	}
+	stop()
+	return <-ended
 }
 
 func profile(name string) (stop func(), err error) {

@@ -28,7 +28,7 @@ func start(ctx context.Context, o options, role string) (*part, error) {
 		return nil, err
 	}
 	o.Role = role
-	if role != "match" {
+	if role != "match" && role != "stand" {
 		o.Profile = ""
 	}
 	text, err := json.Marshal(o)
