@@ -111,8 +111,7 @@ func awaitNews(ctx context.Context, news <-chan struct{}, until time.Time) error
 	return nil
 }
 
-// run keeps what is known of the quotas fresh until ctx ends: twice as often while something waits, since paused work makes
-// no calls whose replies would tell.
+// run keeps what is known of the quotas fresh until ctx ends: paused work makes no calls whose replies would tell.
 func (g *governor) run(ctx context.Context) error {
 	hidden := false
 	for {
@@ -125,14 +124,21 @@ func (g *governor) run(ctx context.Context) error {
 			hidden = false
 		}
 		g.judgeEvents()
-		wait := g.every
-		if len(g.paused()) > 0 {
-			wait /= 2
-		}
-		if retry.Sleep(ctx, wait) != nil {
+		if retry.Sleep(ctx, g.interval(time.Now())) != nil {
 			return nil
 		}
 	}
+}
+
+// interval is how long the next reading can wait: half as long when paused work is expected to go on within the hour. These calls
+// come out of what is kept for others, so they are few as long as nothing can follow from them.
+func (g *governor) interval(now time.Time) time.Duration {
+	for _, p := range g.paused() {
+		if p.until.Sub(now) < time.Hour {
+			return g.every / 2
+		}
+	}
+	return g.every
 }
 
 // read reads the limits. While they may not be read and something waits, one cheap call brings the header.

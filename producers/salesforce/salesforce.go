@@ -94,7 +94,7 @@ type Config struct {
 	BackfillJob    int           // from how many rows on a bulk job lists a backfill's ids; default 50,000
 	PageParallel   int           // result pages read at a time; default 2
 	APIReserve     *float64      // share of the org's daily calls that is left to its other apps; default 0.2
-	LimitsEvery    time.Duration // how often /limits is read, twice as often while reading waits; default 10 minutes
+	LimitsEvery    time.Duration // how often /limits is read, more often before paused reading goes on; default 10 minutes
 
 	Logger  *slog.Logger // default: silent
 	Metrics *Metrics     // default: not registered anywhere
