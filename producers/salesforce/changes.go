@@ -17,8 +17,8 @@ import (
 type reconciler struct {
 	now         atomic.Bool // do it at once: something could not be read
 	resubscribe func()
-	renewed     bool // the subscription was renewed because of silence, and nothing else was tried since
-	last        time.Time
+	renewed     time.Time            // when the subscription was last renewed because of silence; zero: never
+	last        time.Time            // reconciliation
 	polled      map[string]time.Time // last poll, or attempt at one, by entity
 	heard       map[string]int64     // commit time of the last event at the last reconciliation, by entity
 }

@@ -9,6 +9,7 @@ import (
 
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/org"
+	"crosswalk/producers/salesforce"
 )
 
 // TestAnObjectThatBulkRefuses is read by REST. A crash in the middle costs the ids that were not published, and no more.
@@ -33,6 +34,7 @@ func TestAnObjectThatBulkRefuses(t *testing.T) {
 		Settings: simulator.Settings{Bulk: simulator.Bulk{Refused: []string{"Account"}}},
 	})
 	p := b.start()
+	b.await(p, func(s salesforce.Status) bool { return s.Snapshots["Account"].Rows >= 4000 })
 	b.awaitStored(4000)
 	p.end()
 	mu.Lock()

@@ -50,18 +50,17 @@ func (l *loop) judge(ctx context.Context, names []string, before map[string]int6
 		r.heard[name] = f.heard
 	}
 	silent := time.Since(l.lastEvent) > l.cfg.SilenceLimit
-	switch judgeSilence(found, silent, deaf, r.renewed) {
+	renewed := !r.renewed.IsZero() && !l.lastEvent.After(r.renewed) // only an event proves that it helped
+	switch judgeSilence(found, silent, deaf, renewed) {
 	case proven:
-		r.renewed = false
 		l.m.ReadTo(start.Add(-l.cfg.SafetyLag).UnixMilli())
 	case noted:
-		r.renewed = deaf
 	case renew:
-		r.renewed = true
+		r.renewed = time.Now()
 		l.cfg.Logger.Warn("no event came although records changed; the subscription is renewed", "silent_for", time.Since(l.lastEvent))
 		r.resubscribe()
 	case giveUp:
-		r.renewed = false
+		r.renewed = time.Time{}
 		l.lost("silent although records changed, also after the subscription was renewed")
 		l.subscribed = false
 		l.stream.from.Store(handover.ReplayAll)
