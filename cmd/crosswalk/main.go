@@ -79,7 +79,7 @@ Try it:  crosswalk demo` + exitHelp,
 	flags.BoolVar(&s.json, "json", false, "print JSON, one value a line, for programs")
 	flags.StringVar(&s.dataDir, "data-dir", "", "`DIR` for local state (configuration key data_dir)")
 	flags.StringVar(&s.logLevel, "log-level", "", "debug, info, warn or error (configuration key log.level)")
-	root.AddCommand(s.demo(), s.run(), s.erp(), s.customers(), s.issues(), s.identifier(), s.status(), s.connect(), s.doctor(), s.simulator(), s.version())
+	root.AddCommand(s.demo(), s.run(), s.erp(), s.backfill(), s.customers(), s.issues(), s.identifier(), s.status(), s.connect(), s.doctor(), s.simulator(), s.version())
 	for _, c := range root.Commands() {
 		c.Args = usage(c.Args)
 	}
