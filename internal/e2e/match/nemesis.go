@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// alive is the longest time from when every org's matcher runs until the next fault.
+// alive is the longest time from when every org's matcher runs, or publishes, until the next fault.
 const alive = 1500 * time.Millisecond
 
 // disturb carries out all faults, one after the other in a random order, while the events flow.
@@ -20,7 +20,7 @@ func (t *trial) disturb(ctx context.Context) error {
 	)
 	t.rng.Shuffle(len(faults), func(i, k int) { faults[i], faults[k] = faults[k], faults[i] })
 	for i, fault := range faults {
-		if err := t.awaitOwners(ctx, owned); err != nil {
+		if err := t.awaitOwners(ctx, []func(string) bool{owned, live, live}[t.rng.IntN(3)]); err != nil { // some die while they start
 			return err
 		}
 		if err := t.wait(ctx, t.random(alive)); err != nil {
@@ -136,7 +136,8 @@ func (t *trial) anOwner() *process {
 // owners says by org which process runs its matcher.
 type owners map[string]*process
 
-func owned(phase string) bool { return phase != "" && phase != "stopped" }
+// owned reports whether a process has the task, and not only a warm state for it; live, whether it publishes.
+func owned(phase string) bool { return phase == "starting" || phase == "rebuilding" || phase == "live" }
 func live(phase string) bool  { return phase == "live" }
 
 // awaitOwners waits until each org's matcher is as wanted in some process that is not paused.
