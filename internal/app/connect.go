@@ -122,9 +122,6 @@ var errNobody = errors.New("nobody approved in time; run crosswalk connect again
 // pasted.
 func approve(ctx context.Context, tokens *sfapi.TokenSource, where *callback, opts ConnectOptions) (sfapi.Token, error) {
 	login, err := tokens.NewLogin()
-	if err == nil {
-		err = tokens.Preflight(ctx, login) // a wrong client id or callback, before a person has opened a page
-	}
 	if err != nil {
 		return sfapi.Token{}, err
 	}

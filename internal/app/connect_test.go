@@ -195,27 +195,19 @@ func TestConnectByPasting(t *testing.T) {
 	}
 }
 
-// TestConnectPastedError is a person who pastes what the browser shows in place of the page.
 func TestConnectPastedError(t *testing.T) {
 	t.Parallel()
-	a, _, _ := simulated(t, webServer, "CROSSWALK_ORGS_0_SALESFORCE_AUTH_REDIRECT_URL=http://127.0.0.1:0/callback")
+	a, sim, _ := simulated(t, webServer, "CROSSWALK_ORGS_0_SALESFORCE_AUTH_REDIRECT_URL=https://console.example/callback")
+	sim.ConfigureApp(func(app *simulator.App) { app.Callbacks = []string{"https://console.example/other"} })
 	in, out := io.Pipe()
-	_, err := a.Connect(t.Context(), ConnectOptions{Pasted: in, Approve: func(string, string) {
-		go func() {
-			_, _ = io.WriteString(out, "error=invalid_scope&error_description=the%20requested%20scope%20is%20not%20allowed\n") // the reader may have seen enough
-		}()
+	_, err := a.Connect(t.Context(), ConnectOptions{Pasted: in, Approve: func(address, _ string) {
+		_, page, _ := visit(t, stay, address)
+		go func() { _, _ = io.WriteString(out, page+"\n") }() // the reader may have seen enough
 	}})
-	if err == nil || !strings.Contains(err.Error(), "invalid_scope (the requested scope is not allowed): the app does not offer") {
-		t.Errorf("a pasted error: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "redirect_uri_mismatch") || !strings.Contains(err.Error(), "character for character") {
+		t.Errorf("a wrong callback: %v", err)
 	}
-}
-
-func TestConnectWithNothingPasted(t *testing.T) {
-	t.Parallel()
-	const redirect = "https://console.example/callback"
-	a, sim, _ := simulated(t, webServer, "CROSSWALK_ORGS_0_SALESFORCE_AUTH_REDIRECT_URL="+redirect)
-	sim.ConfigureApp(func(app *simulator.App) { app.Callbacks = []string{redirect} })
-	_, err := a.Connect(t.Context(), ConnectOptions{Pasted: strings.NewReader(""), Approve: func(string, string) {}})
+	_, err = a.Connect(t.Context(), ConnectOptions{Pasted: strings.NewReader(""), Approve: func(string, string) {}})
 	if err == nil || !strings.Contains(err.Error(), "input ended") {
 		t.Errorf("nothing pasted: %v", err)
 	}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,9 +67,6 @@ func isAnswer(err error) bool {
 func (e *examination) login(ctx context.Context) result {
 	token, err := e.tokens.Token(ctx, "")
 	if err != nil {
-		if shown := e.approvalPage(ctx, err); shown != nil {
-			err = shown
-		}
 		errors.As(err, &e.refused)
 		return e.block("the login failed", failed(err))
 	}
@@ -80,26 +76,6 @@ func (e *examination) login(ctx context.Context) result {
 		return good("user %s of org %s at %s", token.UserID(), token.OrgID(), token.InstanceURL)
 	}
 	return good("%s (user %s) of org %s at %s", who.Username, who.UserID, who.OrgID, token.InstanceURL)
-}
-
-// approvalPage looks, when nobody has approved yet, whether somebody could: a wrong client id shows at the approval page, and
-// better here than in a browser.
-func (e *examination) approvalPage(ctx context.Context, why error) error {
-	var refused *sfapi.AuthError
-	if !errors.As(why, &refused) || !refused.NotConnected() {
-		return nil
-	}
-	auth := e.auth
-	auth.RedirectURL = cmp.Or(auth.RedirectURL, "http://"+defaultCallback+"/callback")
-	tokens, err := e.app.tokens(e.org, auth, patience)
-	if err != nil {
-		return err
-	}
-	login, err := tokens.NewLogin()
-	if err != nil {
-		return err
-	}
-	return tokens.Preflight(ctx, login)
 }
 
 // scopes looks at what the token was granted; without api nothing can be read, without refresh_token not for long (facts 8).

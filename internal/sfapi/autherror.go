@@ -20,15 +20,10 @@ type AuthError struct {
 	retryAfter  time.Duration
 }
 
-// NotConnected reports that nobody has approved the program yet: nobody was asked.
-func (e *AuthError) NotConnected() bool { return e.Code == codeNotConnected }
-
 // Error is one sentence: what was refused, where, in whose words, what it means and what to do.
 func (e *AuthError) Error() string {
 	s := e.Op + " at " + e.Host + " refused"
 	switch {
-	case e.NotConnected():
-		return e.Op + " at " + e.Host + " is not possible yet: " + e.Hint()
 	case e.Code != "" && e.Description != "":
 		s += ": " + e.Code + " (" + e.Description + ")"
 	case e.Code != "" || e.Description != "":
@@ -100,14 +95,14 @@ var refusals = []refusal{
 	{"invalid_grant", "invalid password", "user name, password or security token is wrong; check them, and that sandbox users log in at test.salesforce.com or My Domain"},
 	{"invalid_grant", "invalid user credentials", "user name, password or security token is wrong; check them, and that sandbox users log in at test.salesforce.com or My Domain"},
 	{"invalid_grant", "authentication failure", "user name, password or security token is wrong, or the org blocks this flow, as new orgs do; check them, that sandbox users log in at test.salesforce.com or My Domain, and Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows, or use flow web_server"},
-	{"invalid_grant", "ip restricted", "the user may not log in from this address or at this hour; add the address (Setup > Profiles > the user's profile > Login IP Ranges and Login Hours) or relax the app's IP Relaxation (" + clickPolicies + ")"},
+	{"invalid_grant", "ip restricted", "the user may not log in from this address or at this hour; add the address (Setup > Profiles > the user's profile > Login IP Ranges and Login Hours) or relax the app (" + clickPolicies + " > IP Relaxation)"},
 	{"invalid_grant", "approved this consumer", "the user was never allowed to use this app; set Permitted Users to admin approved and add the user's profile or permission set (" + clickPolicies + "), and check that login_url is the user's own org"},
-	{"invalid_grant", "invalid assertion", "the signature does not fit the app's certificate; upload the certificate that belongs to auth.private_key_file under Use digital signatures (" + clickSettings + ")"},
+	{"invalid_grant", "invalid assertion", "the signature does not fit the app's certificate; upload the certificate that belongs to auth.private_key_file (" + clickSettings + " > Use digital signatures)"},
 	{"invalid_grant", "audience", "the assertion names the wrong host; use login_url https://login.salesforce.com, or https://test.salesforce.com or My Domain for a sandbox"},
 	{"invalid_grant", "authorization code", "the approval code is late, was used before or belongs to another app; " + runConnect + " again and finish within a few minutes"},
 	{"invalid_grant", "verifier", "the code was asked for by another run of connect; " + runConnect + " again and finish in the same run"},
 	{"invalid_grant", "not supported on this domain", "client credentials are served by My Domain only; set login_url to it (Setup > My Domain)"},
-	{"invalid_grant", "no client credentials user", "the app has no user to run as; set Run As under Client Credentials Flow (" + clickPolicies + ")"},
+	{"invalid_grant", "no client credentials user", "the app has no user to run as; set Run As (" + clickPolicies + " > Client Credentials Flow)"},
 	{"invalid_grant", "inactive", "the user is deactivated; activate it (" + clickUser + ") or log in as another"},
 	{"invalid_grant", "", "the credential is not accepted; check it, and see the attempt in Setup > Login History"},
 	{"inactive_user", "", "the user is deactivated; activate it (" + clickUser + ") or log in as another"},

@@ -78,7 +78,6 @@ var diagnoses = []diagnosis{
 	// Things that are not there
 	{0, "ENTITY_IS_DELETED", "", NextGone, "the record is deleted"},
 	{404, "NOT_FOUND", "external ID field", NextDescribe, hintField},
-	{404, "", "an HTML page", NextStop, "nothing of Salesforce's is at this address; correct login_url or instance_url (Setup > My Domain shows the name)"},
 	{404, "", "", NextGone, "it does not exist, or this user may not see it; if it should, give Read on the object (Setup > Permission Sets > the set > Object Settings)"},
 
 	// Addresses

@@ -5,9 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -36,29 +33,6 @@ func (s *TokenSource) NewLogin() (*Login, error) {
 	l := &Login{State: rand.Text(), verifier: secret.String(verifier), host: s.cfg.Auth.LoginURL}
 	l.URL = s.cfg.Auth.oauth().AuthCodeURL(l.State, oauth2.S256ChallengeOption(verifier))
 	return l, nil
-}
-
-// Preflight opens the approval page as a browser without a session would, before a person does. What Salesforce shows in place
-// of the page because it does not trust the redirect is an *AuthError (a wrong client id or callback, facts 1.2); anything
-// else is left to the browser.
-func (s *TokenSource) Preflight(ctx context.Context, l *Login) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.URL, nil)
-	if err != nil {
-		return fmt.Errorf("ask for the approval page: %w", err)
-	}
-	resp, err := s.cfg.HTTP.Do(req)
-	if err != nil {
-		return noAnswer("ask for the approval page", l.host, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	if err != nil {
-		return noAnswer("ask for the approval page", l.host, err)
-	}
-	if shown, ok := parseErrorForm(string(body)); ok {
-		return &AuthError{Op: "authorize", Host: l.host, Status: resp.StatusCode, Code: shown.code, Description: shown.message}
-	}
-	return nil
 }
 
 // Code takes the approval code out of what came back: the callback's query or full address, or what a person pasted,

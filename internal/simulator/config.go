@@ -57,7 +57,6 @@ type App struct {
 	RequirePKCE       bool     `json:"require_pkce"`        //
 	RotateRefresh     bool     `json:"rotate_refresh"`      // each refresh returns a new refresh token (facts 1.6)
 	RefreshExpires    bool     `json:"refresh_expires"`     // policy "immediately expire"
-	NoRefresh         bool     `json:"no_refresh"`          // approvals bring no refresh token, whatever was asked for
 	Unknown           bool     `json:"unknown"`             // not yet propagated: invalid_client_id (facts 1.8)
 	Blocked           bool     `json:"blocked"`             // OAUTH_APP_BLOCKED
 	NotInstalled      bool     `json:"not_installed"`       // OAUTH_EC_APP_NOT_FOUND

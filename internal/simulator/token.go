@@ -182,7 +182,7 @@ func (c *call) codeFlow(form url.Values) (*tokenResponse, *oauthError) {
 		}
 	}
 	words := strings.Fields(k.scope)
-	if c.s.app.Load().NoRefresh || !slices.Contains(words, "refresh_token") && !slices.Contains(words, "offline_access") {
+	if !slices.Contains(words, "refresh_token") && !slices.Contains(words, "offline_access") {
 		t.approved = true
 		return c.respond(k.scope, nil), nil
 	}

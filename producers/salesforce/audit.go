@@ -25,7 +25,8 @@ func (l *loop) writeAudit(ctx context.Context, event avro.Audit) {
 	event.Detail["epoch"] = strconv.FormatInt(l.m.Epoch(), 10)
 	value, err := event.Append(avro.Frame(nil, l.fixed.audit))
 	if err == nil {
-		err = l.writer.Send(ctx, topic.Record{Topic: l.topics.audit, Key: []byte(event.ID), Value: value}, l.auditAcked)
+		l.unflushed.Store(true)
+		err = l.writer.Send(ctx, topic.Record{Topic: l.topics.audit, Key: []byte(event.ID), Value: value}, l.refusals.acked)
 	}
 	if err != nil {
 		l.cfg.Logger.Error("audit event could not be written", "id", event.ID, "error", err)

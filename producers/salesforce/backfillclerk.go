@@ -264,7 +264,7 @@ func (c *clerk) auditBackfill(ctx context.Context, b *Backfill, state, message s
 	}
 	value, err := event.Append(avro.Frame(nil, c.fixed.audit))
 	if err == nil {
-		err = c.writer.Send(ctx, topic.Record{Topic: c.topics.audit, Key: []byte(event.ID), Value: value}, c.auditAcked)
+		err = c.writer.Send(ctx, topic.Record{Topic: c.topics.audit, Key: []byte(event.ID), Value: value}, c.refusals.acked)
 	}
 	if err != nil {
 		c.cfg.Logger.Error("audit event could not be written", "id", event.ID, "error", err)

@@ -125,7 +125,7 @@ func (l *loop) drop(name, reason string) {
 	j := l.jobs[name]
 	delete(l.asked.held, name)
 	delete(l.jobs, name)
-	delete(l.holes, name)
+	l.book.Dropped(name)
 	if j == nil || j.ID == "" || j.ID == "REST" {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 )
 
 // reconciler compares what the org says was modified with what events told (H15), and judges silence (H16).
@@ -139,6 +140,7 @@ func (l *loop) reconcile(ctx context.Context, names []string) error {
 		for _, name := range names {
 			before[name] = l.m.Found(name, handover.ForRepair)
 		}
+		l.book.ReconciliationBegins(time.UnixMilli(l.now()).Add(-l.cfg.SafetyLag).UnixMilli())
 		return nil
 	}); err != nil {
 		return err
@@ -161,7 +163,12 @@ func (l *loop) reconcile(ctx context.Context, names []string) error {
 			return err
 		}
 	}
-	return l.do(ctx, func() error { return l.judge(ctx, names, before, start) })
+	return l.do(ctx, func() error {
+		for _, h := range l.book.ReconciliationDone() {
+			l.closed(ctx, h, "a reconciliation that covers it is done", nil)
+		}
+		return l.judge(ctx, names, before, start)
+	})
 }
 
 // changes lists what was changed and deleted since it was last done and has read what differs. When all of that is
@@ -209,7 +216,7 @@ func (l *loop) deletions(ctx context.Context, name string, p handover.Purpose, s
 	list, err := l.api(workPoll).Deleted(ctx, name, since, until)
 	if err != nil && nextOf(err) == sfapi.NextFullRead {
 		return since, l.do(ctx, func() error {
-			l.m.WantSnapshot(name, "the list of deletions does not reach back far enough")
+			l.wantSnapshot(name, hole.UnknownDeletions, "the list of deletions does not reach back far enough")
 			return nil
 		})
 	}

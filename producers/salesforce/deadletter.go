@@ -9,6 +9,7 @@ import (
 
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 )
 
 // reject puts what cannot be read into the dead letter topic, as it came, with the reason (R4). The rest goes on.
@@ -117,6 +118,10 @@ func (l *loop) refused(ctx context.Context, k handover.Key, r refusal) error {
 	if s := l.records.step[k]; s != nil && s.Version == h.Version {
 		s.Refused, s.dirty = true, true
 	}
+	l.book.Note(hole.Finding{
+		Entity: k.Entity, Reason: hole.RefusedRecord, Repair: hole.ByVersion, IDs: []string{k.ID}, Lineage: l.m.Lineage(),
+		Why: "the broker does not take records of " + k.Entity + " for what they are: " + r.why.Error() + "; see the dead letter topic, and max.message.bytes of " + r.record.Topic,
+	}, l.now())
 	return l.bury(ctx, "refused/"+k.Entity+"/"+k.ID, r.record.Value, refusalHeaders(r))
 }
 
@@ -140,4 +145,31 @@ func (l *loop) buryBare(ctx context.Context, r refusal) error {
 		return fmt.Errorf("write dead letter: %w", err)
 	}
 	return nil
+}
+
+// taken closes holes of records that were refused before and are among what is now acknowledged.
+func (l *loop) taken(ctx context.Context, pubs []handover.Publication) {
+	for i := range pubs {
+		k := pubs[i].Key
+		if s := l.records.step[k]; s != nil && s.Refused {
+			continue
+		}
+		for _, h := range l.book.Taken(k.Entity, k.ID) {
+			l.closed(ctx, h, "the broker has taken another version of each record", nil)
+		}
+	}
+}
+
+// tryRefused has records read again that a former process could not publish: perhaps the topic takes them now. When the local
+// state was lost with them, and there are more than are known by id, a snapshot finds them.
+func (l *loop) tryRefused(rebuilt bool) {
+	for _, name := range entities {
+		ids, all := l.book.Refused(name)
+		for _, id := range ids {
+			l.m.Require(handover.Key{Entity: name, ID: id})
+		}
+		if !all && rebuilt {
+			l.wantSnapshot(name, hole.RefusedRecord, "the local state was lost with records that the broker had refused")
+		}
+	}
 }

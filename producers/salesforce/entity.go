@@ -22,6 +22,15 @@ type entity struct {
 	decoder  *sfapi.RowDecoder
 	// calculated are the columns that are formulas or roll-ups: events do not tell when they change.
 	calculated []string
+
+	described map[string]bool // every field and compound that describe told of, also what is not selected
+	seen      *seenFields
+}
+
+// seenFields is what events said of an entity's fields. The loop alone touches it.
+type seenFields struct {
+	schema string          // id of the last event's schema (facts 5.1)
+	fields map[string]bool // not described, and asked for
 }
 
 // describe asks for the fields of an entity and registers the schema that follows from them.
@@ -37,6 +46,7 @@ func (l *loop) describe(ctx context.Context, name string) (*entity, error) {
 			e.calculated = append(e.calculated, f.Name)
 		}
 	}
+	e.described, e.seen = describedNames(d), &seenFields{fields: map[string]bool{}}
 	subject := e.topic + "-value"
 	_, _, previous, err := l.cfg.Registry.Latest(ctx, subject)
 	switch {
@@ -54,29 +64,19 @@ func (l *loop) describe(ctx context.Context, name string) (*entity, error) {
 	return e, nil
 }
 
+func describedNames(d *sfapi.Describe) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range d.Fields {
+		names[f.Name] = true
+		if f.CompoundFieldName != "" {
+			names[f.CompoundFieldName] = true
+		}
+	}
+	return names
+}
+
 // same reports whether two descriptions have the same columns.
 func (e *entity) same(other *entity) bool { return slices.Equal(e.schema.Fields, other.schema.Fields) }
-
-// compare says what changed from one description to the next: in words, and whether a field became readable or has
-// another type, so that its values have to be read (H10, H13).
-func (e *entity) compare(next *entity) (what string, readable bool) {
-	var words []string
-	for _, f := range next.schema.Fields {
-		i := e.schema.Index(f.Name)
-		switch {
-		case i < 0:
-			words, readable = append(words, f.Name+" became readable"), true
-		case e.schema.Fields[i].Type != f.Type:
-			words, readable = append(words, f.Name+" has another type"), true
-		}
-	}
-	for _, f := range e.schema.Fields {
-		if next.schema.Index(f.Name) < 0 {
-			words = append(words, f.Name+" can no longer be read")
-		}
-	}
-	return strings.Join(words, ", "), readable
-}
 
 // soql selects all columns of the entity.
 func (e *entity) soql() string {

@@ -4,26 +4,68 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
-	"crosswalk/internal/retry"
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/producers/salesforce/hole"
 )
 
-// reasonFields is why a snapshot is wanted when a field became readable (H10).
-const reasonFields = "a field became readable"
+// describeGap is the least time between two looks at the fields of an entity that events ask for.
+const describeGap = time.Second
 
-// watchFields describes the entities again from time to time.
+// watchFields describes the entities again from time to time, and at once when an event speaks of a field that is not known.
 func (l *loop) watchFields(ctx context.Context) error {
+	last := map[string]time.Time{}
+	timer := time.NewTimer(l.cfg.DescribeEvery)
+	defer timer.Stop()
 	for {
-		if retry.Sleep(ctx, l.cfg.DescribeEvery) != nil {
+		names := entities
+		select {
+		case <-timer.C:
+			timer.Reset(l.cfg.DescribeEvery)
+		case name := <-l.describeNow:
+			if wait := describeGap - time.Since(last[name]); wait > 0 {
+				time.AfterFunc(wait, func() { l.describeSoon(name) })
+				continue
+			}
+			names = []string{name}
+		case <-ctx.Done():
 			return nil
 		}
-		for _, name := range entities {
+		for _, name := range names {
 			if l.governor.wait(ctx, workPoll) != nil {
 				return nil
 			}
-			if err := l.describeAgain(ctx, name); err != nil {
+			last[name] = time.Now()
+			if err := l.describeAgain(ctx, name); err != nil && ctx.Err() == nil {
 				l.cfg.Logger.Warn("fields could not be described", "entity", name, "error", err)
 			}
+		}
+	}
+}
+
+// describeSoon has the fields of an entity looked at. It does not wait.
+func (l *loop) describeSoon(name string) {
+	select {
+	case l.describeNow <- name:
+	default: // looks enough are due
+	}
+}
+
+// strangeFields has an entity described when an event shows that its fields changed: the id of the event's schema is
+// another one, or it names a field that describe did not tell of. A field that stays unknown is asked for once.
+func (l *loop) strangeFields(e *entity, schema string, paths []string) {
+	if before := e.seen.schema; schema != before {
+		if e.seen.schema = schema; before != "" {
+			l.describeSoon(e.name)
+		}
+	}
+	for _, path := range paths {
+		name, _, _ := strings.Cut(path, ".")
+		if !e.described[name] && !e.seen.fields[name] {
+			e.seen.fields[name] = true
+			l.describeSoon(e.name)
 		}
 	}
 }
@@ -40,43 +82,83 @@ func (l *loop) describeAgain(ctx context.Context, name string) error {
 		if before.same(next) {
 			return nil
 		}
-		what, readable := before.compare(next)
+		next.seen = before.seen
 		l.entities[name] = next
 		l.codecs[next.schemaID] = next.codec
 		l.m.SetSchema(next.schema)
 		l.linkField()
-		if readable {
-			l.m.WantSnapshot(name, reasonFields)
-		}
+		l.columnsChanged(ctx, name, compareColumns(before.schema.Fields, next.schema.Fields))
 		l.due = true
-		if what == "" {
-			return nil
-		}
-		l.cfg.Logger.Warn("the fields of the org changed", "entity", name, "changes", what)
-		h := hole{ID: fmt.Sprintf("%s/%s/schema-%d-%d", l.org(), name, next.schemaID, l.now()), Reason: reasonFields}
-		l.audit(ctx, h, name, "noted", what, nil)
 		return nil
 	})
 }
 
-// fieldsSince wants a snapshot of entities that have columns which the last owner did not have.
-func (l *loop) fieldsSince(before map[string][]string) {
-	for name, had := range before {
-		e := l.entities[name]
-		if e == nil || len(had) == 0 {
-			continue
+// columnsChanged says what changed, and has a snapshot taken when values have to be read. One that is being read does not
+// have them: it begins anew.
+func (l *loop) columnsChanged(ctx context.Context, name string, changes []columnChange) {
+	if len(changes) == 0 {
+		return
+	}
+	link := ""
+	if name == "Account" {
+		link = l.link
+	}
+	what := words(name, changes, link)
+	l.cfg.Logger.Warn("the fields of the org changed", "entity", name, "changes", what)
+	for _, c := range changes {
+		l.cfg.Metrics.columns.WithLabelValues(name, string(c.Kind)).Inc()
+	}
+	if !mustRead(changes) {
+		h := hole.Hole{
+			ID: fmt.Sprintf("%s/%s/%s/%d-%d", l.org(), name, hole.Fields, l.m.Lineage(), l.now()), Entity: name, Reason: hole.Fields, Why: what,
 		}
-		known := map[string]bool{}
-		for _, f := range had {
-			known[f] = true
+		l.audit(ctx, &h, "noted", what, l.columnDetail(name, changes))
+		return
+	}
+	if j := l.jobs[name]; j != nil {
+		l.m.AbandonSnapshot(name, what)
+		j.drop()
+		delete(l.jobs, name)
+	}
+	l.wantSnapshot(name, hole.Fields, what)
+}
+
+// columnDetail lists the fields by what became of them.
+func (l *loop) columnDetail(name string, changes []columnChange) map[string]string {
+	detail := map[string]string{"schema_id": fmt.Sprint(l.entities[name].schemaID)}
+	for _, c := range changes {
+		if detail[string(c.Kind)] != "" {
+			detail[string(c.Kind)] += ", "
 		}
-		for _, f := range e.schema.Fields {
-			if !known[f.Name] {
-				l.m.WantSnapshot(name, reasonFields)
-				break
-			}
+		detail[string(c.Kind)] += c.Field
+	}
+	return detail
+}
+
+// columnsSince takes up what changed in the columns since the last owner stored its position.
+func (l *loop) columnsSince(ctx context.Context, had map[string][]change.Field) {
+	for _, name := range entities {
+		if len(had[name]) > 0 {
+			l.columnsChanged(ctx, name, compareColumns(had[name], l.entities[name].schema.Fields))
 		}
 	}
+}
+
+// columnsOf returns the columns that a former owner published: those of the schema that it wrote under.
+func (l *loop) columnsOf(ctx context.Context, schemas map[string]int) (map[string][]change.Field, error) {
+	had := map[string][]change.Field{}
+	for name, id := range schemas {
+		text, err := l.cfg.Registry.Schema(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		s, err := avro.ParseRowSchema(text)
+		if err != nil {
+			return nil, err
+		}
+		had[name] = s.Fields
+	}
+	return had, nil
 }
 
 // linkField has every event of an entity followed by a re-fetch when its link field is one that events cannot carry.

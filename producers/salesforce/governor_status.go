@@ -134,7 +134,7 @@ func (l *loop) auditBudget(e budgetEvent) {
 	}
 	value, err := event.Append(avro.Frame(nil, l.fixed.audit))
 	if err == nil {
-		err = l.writer.Send(context.WithoutCancel(l.ctx), topic.Record{Topic: l.topics.audit, Key: []byte(event.ID), Value: value}, l.auditAcked)
+		err = l.writer.Send(context.WithoutCancel(l.ctx), topic.Record{Topic: l.topics.audit, Key: []byte(event.ID), Value: value}, l.refusals.acked)
 	}
 	if err != nil {
 		l.cfg.Logger.Error("audit event could not be written", "id", event.ID, "error", err)

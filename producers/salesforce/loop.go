@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
 	"crosswalk/internal/state"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 )
 
 // loop is one life of a Producer: the goroutine that owns the Machine. Everything that happens to the org's records
@@ -36,23 +38,25 @@ type loop struct {
 	group  *errgroup.Group
 	ctx    context.Context // of what the loop starts
 
-	stream     *stream
-	jobs       map[string]*job // of the snapshots under way, by entity
-	reading    map[string]int  // re-fetches in flight, by entity
-	wantedAt   map[string]time.Time
-	stored     handover.Position // as last written
-	storedAt   time.Time
-	due        bool      // the position has to be written with the next commit
-	moved      bool      // a job has come further than the position says
-	arena      []byte    // values of the step in hand
-	envelope   *envelope // of its records
-	subscribed bool
-	lastEvent  time.Time    // when the last event was consumed
-	clockSkew  atomic.Int64 // server's clock less ours, nanoseconds
-	holes      map[string]hole
-	reconciler reconciler
-	hadFields  map[string][]string // columns that the last owner knew
-	seen       meta                // greatest epoch and positions in the topics
+	stream      *stream
+	jobs        map[string]*job // of the snapshots under way, by entity
+	reading     map[string]int  // re-fetches in flight, by entity
+	wantedAt    map[string]time.Time
+	stored      handover.Position // as last written
+	storedAt    time.Time
+	due         bool      // the position has to be written with the next commit
+	moved       bool      // a job has come further than the position says
+	arena       []byte    // values of the step in hand
+	envelope    *envelope // of its records
+	subscribed  bool
+	lastEvent   time.Time    // when the last event was consumed
+	clockSkew   atomic.Int64 // server's clock less ours, nanoseconds
+	book        *hole.Book   // open holes
+	rebuilt     bool         // the local state was of no use and is made anew
+	reconciler  reconciler
+	hadColumns  map[string][]change.Field // that the last owner published, by entity
+	describeNow chan string               // entities whose fields are to be looked at
+	seen        meta                      // greatest epoch and positions in the topics
 
 	feeds         map[string]*feed  // of every entity
 	advice        map[string]string // what a person can do about an entity that is polled
@@ -193,7 +197,11 @@ func (l *loop) commit(ctx context.Context) error {
 	if err := l.settle(ctx); err != nil {
 		return err
 	}
-	return l.storePosition(ctx, false)
+	if err := l.storePosition(ctx, false); err != nil {
+		return err
+	}
+	l.closeHoles(ctx)
+	return nil
 }
 
 // settle publishes, waits for the acknowledgements, and commits the records.
@@ -212,6 +220,9 @@ func (l *loop) settle(ctx context.Context) error {
 	}
 	if err := l.settleRefusals(ctx); err != nil {
 		return err
+	}
+	if l.book.Real() > 0 {
+		l.taken(ctx, pubs)
 	}
 	err := l.save()
 	l.arena = l.arena[:0]
@@ -244,6 +255,9 @@ func (l *loop) storePosition(ctx context.Context, now bool) error {
 	}
 	if !now && !l.due && time.Since(l.storedAt) < positionEvery {
 		return nil
+	}
+	if err := l.tellHoles(ctx); err != nil {
+		return err
 	}
 	p := l.m.Position()
 	if !now && !l.due && !l.moved && p.Equal(l.stored) && time.Since(l.storedAt) < time.Minute {

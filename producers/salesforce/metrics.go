@@ -8,7 +8,7 @@ import (
 
 // Metrics counts what producers do; one value serves all producers of a process. The package comment lists the names.
 type Metrics struct {
-	rows, events, published, holes, polls          *prometheus.CounterVec
+	rows, events, published, holes, columns, polls *prometheus.CounterVec
 	backfills, backfillRows, backfillChanged       *prometheus.CounterVec
 	backfillsOpen                                  prometheus.Gauge
 	refetched, repaired, rejected                  prometheus.Counter
@@ -45,6 +45,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		events:           vec("events_total", "Change events consumed.", "type"),
 		published:        vec("published_total", "Records published.", "topic", "op"),
 		holes:            vec("holes_total", "Holes found in the stream.", "reason"),
+		columns:          vec("columns_changed_total", "Fields that came, went or have another type.", "entity", "change"),
 		polls:            vec("polls_total", "Polls for notes, and for records of entities without change events.", "object"),
 		refetched:        counter("refetched_total", "Records read by id."),
 		repaired:         counter("repaired_total", "Records that differed from the org or the topic without an event: an alarm."),
@@ -70,7 +71,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		bayeux:           bayeux.NewMetrics(r),
 	}
 	if r != nil {
-		r.MustRegister(m.rows, m.events, m.published, m.holes, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
+		r.MustRegister(m.rows, m.events, m.published, m.holes, m.columns, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
 			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds, m.swept, m.refreshed, m.polled, m.sweepAge, m.calculatedAge,
 			m.backfills, m.backfillRows, m.backfillChanged, m.backfillsOpen)
 	}

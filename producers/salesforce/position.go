@@ -10,6 +10,7 @@ import (
 	"crosswalk/internal/avro"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 	"crosswalk/schemas"
 )
 
@@ -27,8 +28,9 @@ const detailKey = "handover"
 type detail struct {
 	Position handover.Position
 	Jobs     map[string]*job
-	Holes    map[string]hole
 	Feeds    map[string]*feed
+	Book     []hole.Hole
+	Schemas  map[string]int // ids of the schemas that rows are written under, by entity
 }
 
 // fixedSchemas are the registered schemas of the topics whose shape is fixed.
@@ -54,7 +56,7 @@ func (f *fixedSchemas) register(ctx context.Context, p *Producer) (err error) {
 
 // writePosition writes the stream's position and waits until it is acknowledged.
 func (l *loop) writePosition(ctx context.Context, p handover.Position) error {
-	whole, err := json.Marshal(detail{Position: p, Jobs: l.jobs, Holes: l.holes, Feeds: l.feeds})
+	whole, err := json.Marshal(detail{Position: p, Jobs: l.jobs, Book: l.book.Open(), Schemas: l.schemaIDs(), Feeds: l.feeds})
 	if err != nil {
 		return fmt.Errorf("encode position: %w", err)
 	}
@@ -116,12 +118,19 @@ func (l *loop) readPosition(ctx context.Context) (handover.Position, error) {
 	if d.Jobs != nil {
 		l.jobs = d.Jobs
 	}
-	if d.Holes != nil {
-		l.holes = d.Holes
-	}
 	maps.Copy(l.feeds, d.Feeds)
-	l.storedAt, l.hadFields = time.Now(), value.SchemaFields
-	return d.Position, nil
+	l.book = hole.NewBook(l.org(), d.Book)
+	l.storedAt = time.Now()
+	l.hadColumns, err = l.columnsOf(ctx, d.Schemas)
+	return d.Position, err
+}
+
+func (l *loop) schemaIDs() map[string]int {
+	ids := map[string]int{}
+	for name, e := range l.entities {
+		ids[name] = e.schemaID
+	}
+	return ids
 }
 
 // lastPosition returns the last record of a source, nil when there is none.

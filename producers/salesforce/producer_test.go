@@ -154,7 +154,7 @@ func TestOverflowAndLostPosition(t *testing.T) {
 	b.compare("Account")
 	b.compare("Contact")
 	audits := b.audits()
-	for _, want := range []string{"hole opened overflow event", "hole closed overflow event", "snapshot closed no position yet"} {
+	for _, want := range []string{"hole opened overflow", "hole closed overflow", "hole closed refused_replay_id", "snapshot closed first_snapshot"} {
 		if !slices.Contains(audits, want) {
 			t.Errorf("the audit does not say %q: %q", want, audits)
 		}

@@ -10,6 +10,7 @@ import (
 	"crosswalk/internal/state"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 )
 
 // meta says what the local state reflects. It is committed with the records.
@@ -26,7 +27,7 @@ const copyLife = 48 * time.Hour
 
 // begin logs in, describes, brings the state up from the local copy or the topics, and makes the Machine (H12).
 func (l *loop) begin(ctx context.Context) error {
-	l.holes, l.wantedAt = map[string]hole{}, map[string]time.Time{}
+	l.book, l.wantedAt = hole.NewBook(l.org(), nil), map[string]time.Time{}
 	l.beginFeeds()
 	if err := l.fixed.register(ctx, l.Producer); err != nil {
 		return err
@@ -73,7 +74,8 @@ func (l *loop) begin(ctx context.Context) error {
 	}
 	l.group.Go(func() error { return control.run(l.ctx) })
 	l.linkField()
-	l.fieldsSince(l.hadFields)
+	l.columnsSince(ctx, l.hadColumns)
+	l.tryRefused(l.rebuilt)
 	return l.resume(ctx, position, foreign)
 }
 
@@ -90,7 +92,7 @@ func (l *loop) resume(ctx context.Context, position handover.Position, foreign [
 		from = handover.ReplayNew
 	case position.Expired(now, l.cfg.Retention.Milliseconds()):
 		from = handover.ReplayAll
-		l.lost("the position is older than the retention of events")
+		l.lost(hole.ExpiredPosition, "the position is older than the retention of events")
 	}
 	l.stream = newStream(l, from)
 	for _, name := range entities {
@@ -162,6 +164,7 @@ func (l *loop) localCopy(identity map[string]string, ends map[string][]topic.Ran
 	if ok && json.Unmarshal(data, &m) == nil && m.fits(identity, ends) {
 		return m, nil
 	}
+	l.rebuilt = true
 	batch := l.store.NewBatch()
 	batch.DeletePrefix([]byte(recordPrefix))
 	batch.DeletePrefix([]byte(childPrefix))

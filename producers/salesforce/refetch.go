@@ -55,8 +55,17 @@ func (l *loop) refetch(ctx context.Context, e *entity, read handover.Read) error
 			return nil
 		})
 	}
+	if len(broken) > 0 { // perhaps a field has another type
+		if err := l.describeAgain(ctx, e.name); err != nil {
+			return err
+		}
+	}
 	return l.do(ctx, func() error {
 		l.reading[e.name]--
+		if len(broken) > 0 && !l.entities[e.name].same(e) {
+			l.m.Failed(read.ID)
+			return nil
+		}
 		l.cfg.Metrics.refetched.Add(float64(len(read.IDs)))
 		l.fit(r)
 		for _, b := range broken {
@@ -66,7 +75,8 @@ func (l *loop) refetch(ctx context.Context, e *entity, read handover.Read) error
 		}
 		before := l.m.Counts().Repaired
 		err := l.m.Fetched(read.ID, r.list)
-		l.repaired(l.m.Counts().Repaired - before)
+		l.book.Read(e.name, read.IDs)
+		l.repaired(ctx, l.m.Counts().Repaired-before, read)
 		return err
 	})
 }
@@ -123,13 +133,4 @@ func (l *loop) refetchFailed(ctx context.Context, e *entity, err error) error {
 		return retry.Sleep(ctx, 5*time.Second)
 	}
 	return err
-}
-
-// repaired counts differences that no event told.
-func (l *loop) repaired(n int64) {
-	if n == 0 {
-		return
-	}
-	l.cfg.Metrics.repaired.Add(float64(n))
-	l.cfg.Logger.Warn("records differed from the org without an event; they are repaired", "records", n)
 }

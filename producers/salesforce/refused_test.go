@@ -10,6 +10,7 @@ import (
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/org"
 	"crosswalk/internal/topic"
+	"crosswalk/producers/salesforce"
 )
 
 // TestRowsThatTheBrokerRefuses has rows that are larger than the topic's max.message.bytes, alone and among others: they go
@@ -33,7 +34,8 @@ func TestRowsThatTheBrokerRefuses(t *testing.T) {
 			b.must(b.sim.Org().Update("Account", streamed, org.Fields{"Description": strings.Repeat("larger ", 4000)}))
 			b.must(b.sim.Org().Update("Account", streamed, org.Fields{"Phone": "still too large"}))
 			b.must(b.sim.Org().Update("Account", ids[1], org.Fields{"Phone": "behind it"}))
-			p.settle()
+			last := b.sim.Events().Last()
+			b.await(p, func(s salesforce.Status) bool { return s.ReplayID >= last && s.Holes == 1 })
 
 			rows := b.published("salesforce.account")
 			if rows[inSnapshot] != nil || rows[streamed]["Phone"] == "still too large" || rows[ids[1]]["Phone"] != "behind it" {
@@ -54,6 +56,9 @@ func TestRowsThatTheBrokerRefuses(t *testing.T) {
 			}
 			p.settle()
 			b.compare("Account")
+			if holes := b.holes("refused_by_broker"); len(holes) != 2 || holes[1].State != "closed" || holes[0].ID != holes[1].ID {
+				t.Errorf("the audit says %v", holes)
+			}
 		})
 	}
 }
@@ -95,4 +100,57 @@ func (b *bench) deadLetter(key string) (value []byte, headers map[string]string)
 	})
 	b.must(err)
 	return value, headers
+}
+
+// TestTheNextOwnerKnowsWhatTheBrokerRefused restarts with the local state kept and lost: an event that changes another field of
+// the record must not bring back, with it, what the topic has.
+func TestTheNextOwnerKnowsWhatTheBrokerRefused(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]bool{"state kept": false, "state lost": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, simulator.Config{Org: org.Config{Seed: 10, Accounts: 10}})
+			b.must(b.kafka.Ensure(b.ctx, topic.Spec{
+				Name: "salesforce.account", Partitions: 2, Config: map[string]string{"cleanup.policy": "compact", "max.message.bytes": "20000"},
+			}))
+			id := slices.Sorted(maps.Keys(b.truth("Account")))[3]
+			p := b.start()
+			b.await(p, allReady)
+			b.must(b.sim.Org().Update("Account", id, org.Fields{"Description": strings.Repeat("large ", 5000)}))
+			b.await(p, func(s salesforce.Status) bool { return s.Holes == 1 })
+			last := b.sim.Events().Last()
+			b.await(p, func(s salesforce.Status) bool { return s.ReplayID >= last })
+			p.end()
+			if lost {
+				b.config.StateDir = t.TempDir()
+			}
+			b.must(b.sim.Org().Update("Account", id, org.Fields{"Phone": "with it"}))
+			p = b.start()
+			last = b.sim.Events().Last()
+			b.await(p, func(s salesforce.Status) bool { return s.ReplayID >= last && s.Waiting == 0 && s.Holes == 1 })
+			for _, row := range b.all("salesforce.account", id) {
+				if row["Phone"] == "with it" {
+					t.Errorf("published is a row with Description %q", row["Description"])
+				}
+			}
+			b.must(b.sim.Org().Update("Account", id, org.Fields{"Description": "small"}))
+			p.settle()
+			b.compare("Account")
+		})
+	}
+}
+
+// all returns every value of a key, tombstones left out.
+func (b *bench) all(name, key string) (rows []map[string]string) {
+	b.t.Helper()
+	_, err := b.kafka.ReadAll(b.ctx, []string{name}, func(r topic.Record) error {
+		if string(r.Key) != key || r.Value == nil {
+			return nil
+		}
+		row, err := b.decode(r.Value)
+		rows = append(rows, row)
+		return err
+	})
+	b.must(err)
+	return rows
 }

@@ -21,6 +21,7 @@
 //	crosswalk_salesforce_rejected_total            rows, events and notes that went to the dead letter topic
 //	crosswalk_salesforce_holes_open                holes in the stream that are not closed yet
 //	crosswalk_salesforce_holes_total               holes found, by reason
+//	crosswalk_salesforce_columns_changed_total     fields that came, went or have another type, by entity and change
 //	crosswalk_salesforce_lag_seconds               from an event's commit to the acknowledgement of its record
 //	crosswalk_salesforce_replay_age_seconds        age of the stored position; Salesforce keeps events for 72 hours
 //	crosswalk_salesforce_position_age_seconds      time since the position was stored
@@ -243,6 +244,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
 		envelope: newEnvelope(p), entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
 		desk: newDesk(), asked: newAskedSnapshots(),
+		describeNow: make(chan string, 2*len(entities)),
 	}
 	return l.run(ctx)
 }

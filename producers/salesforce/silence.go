@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 )
 
 // conclusion is what follows from a reconciliation for the channel (H16).
@@ -61,7 +62,7 @@ func (l *loop) judge(ctx context.Context, names []string, before map[string]int6
 		r.resubscribe()
 	case giveUp:
 		r.renewed = time.Time{}
-		l.lost("silent although records changed, also after the subscription was renewed")
+		l.lost(hole.Silence, "silent although records changed, also after the subscription was renewed")
 		l.subscribed = false
 		l.stream.from.Store(handover.ReplayAll)
 		if err := l.storePosition(ctx, true); err != nil {

@@ -18,10 +18,18 @@ type job struct {
 	Expected int64  // rows that the job has, as Salesforce says
 	Done     bool   // every page is published: the sweep follows
 
-	running bool  // a goroutine reads it or sweeps
-	scanned bool  // the sweep has looked at every stored record
-	failed  int   // jobs that failed in a row
-	ahead   int64 // rows applied of pages from Locator on: a crash has them read again
+	cancel  context.CancelFunc // ends the goroutine
+	running bool               // a goroutine reads it or sweeps
+	scanned bool               // the sweep has looked at every stored record
+	failed  int                // jobs that failed in a row
+	ahead   int64              // rows applied of pages from Locator on: a crash has them read again
+}
+
+// drop ends what is done for the job: nobody waits for it any more.
+func (j *job) drop() {
+	if j.cancel != nil {
+		j.cancel()
+	}
 }
 
 // follow starts what the Machine wants and nobody does yet.
@@ -66,8 +74,10 @@ func (l *loop) followSnapshot(ctx context.Context, name string) error {
 
 // start runs fn beside the loop; it is one of the goroutines whose error ends the producer.
 func (l *loop) start(ctx context.Context, j *job, fn func(context.Context) error) {
-	j.running = true
+	ctx, cancel := context.WithCancel(ctx)
+	j.running, j.cancel = true, cancel
 	l.group.Go(func() error {
+		defer cancel()
 		err := fn(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
@@ -91,10 +101,10 @@ func (l *loop) openSnapshot(ctx context.Context, name string) error {
 	if err := l.commit(ctx); err != nil {
 		return err
 	}
+	l.snapshotOpened(name)
 	if err := l.storePosition(ctx, true); err != nil {
 		return err
 	}
-	l.openHole(ctx, name)
 	e := l.entities[name]
 	l.start(ctx, j, func(ctx context.Context) error { return l.createJob(ctx, e, j) })
 	return nil

@@ -114,12 +114,7 @@ func (l *loop) observe() {
 	if len(snapshots) > 0 {
 		phase = "snapshot"
 	}
-	holes := 0
-	for _, h := range l.holes {
-		if isHole(h.Reason) {
-			holes++
-		}
-	}
+	holes := l.book.Real()
 	columns := map[string][]string{}
 	for name, e := range l.entities {
 		columns[name] = sfapi.FieldNames(e.schema)

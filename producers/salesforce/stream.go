@@ -12,6 +12,7 @@ import (
 	"crosswalk/internal/change"
 	"crosswalk/internal/sfapi"
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 )
 
 // stream follows the org's change events and hands them to the loop.
@@ -93,7 +94,7 @@ func (s *stream) refused(ctx context.Context, why *bayeux.ReplayError) error {
 	if err := s.setClock(ctx); err != nil {
 		return err
 	}
-	s.lost(why.Text)
+	s.lost(hole.RefusedReplayID, why.Text)
 	s.subscribed = false
 	s.from.Store(handover.ReplayAll)
 	return s.storePosition(ctx, true)
@@ -121,7 +122,7 @@ func (s *stream) deliver(ctx context.Context, messages []bayeux.Message) error {
 			continue
 		}
 		s.cfg.Metrics.events.WithLabelValues(string(e.Type)).Inc()
-		if err := s.m.Event(e); err != nil {
+		if err := s.takeEvent(e, err); err != nil {
 			return err
 		}
 		s.m.ReadTo(e.CommitTimestamp)
@@ -136,7 +137,10 @@ func (s *stream) deliver(ctx context.Context, messages []bayeux.Message) error {
 // next reconciliation, at once, looks for what it may have said.
 func (s *stream) unreadable(ctx context.Context, m *bayeux.Message, e *change.Event, why error) error {
 	if e == nil {
-		s.reconciler.now.Store(true)
+		s.found(hole.Finding{
+			Reason: hole.UnreadableEvent, Repair: hole.ByReconciliation, ReplayID: m.ReplayID, After: s.m.Consumed(),
+			Why: "an event cannot be read, nor what it is about",
+		}, s.m.Known(m.ReplayID))
 	}
 	return s.reject(ctx, fmt.Sprintf("%s/%d", channel, m.ReplayID), m.Data, why)
 }
@@ -157,6 +161,7 @@ func (l *loop) event(m *bayeux.Message) (*change.Event, error) {
 		CommitTimestamp: h.CommitTimestamp, CommitNumber: h.CommitNumber, SequenceNumber: h.SequenceNumber,
 		TransactionKey: h.TransactionKey, CommitUser: h.CommitUser, Origin: h.Origin, ReplayID: m.ReplayID,
 	}
+	l.strangeFields(entity, m.Schema, h.ChangedFields)
 	for _, path := range h.ChangedFields {
 		e.ChangedFields = append(e.ChangedFields, entity.decoder.Flats(path)...)
 	}
@@ -164,6 +169,7 @@ func (l *loop) event(m *bayeux.Message) (*change.Event, error) {
 		e.Fields[entity.schema.Fields[field].Name] = v
 	})
 	if err != nil {
+		l.describeSoon(e.Entity) // perhaps a field has another type
 		e.Type, e.Fields, e.ChangedFields = change.GapUpdate, nil, nil
 		return e, err
 	}

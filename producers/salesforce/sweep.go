@@ -80,7 +80,7 @@ func (l *loop) closeSnapshot(ctx context.Context, name string) error {
 	j := l.jobs[name]
 	delete(l.jobs, name)
 	l.asked.closed[name], l.asked.rows[name] = done.AsOf, j.Rows
-	l.closeHole(ctx, name, done, j)
+	l.snapshotClosed(ctx, name, done, j)
 	if j.ID != restJob {
 		l.group.Go(func() error {
 			if err := l.api(workSnapshot).DeleteJob(ctx, j.ID); err != nil && ctx.Err() == nil {

@@ -32,6 +32,7 @@ func (m *Machine) First(replayID int64) (store bool) {
 // Event applies one event of the stream. Events must be given in the order in which they were delivered.
 func (m *Machine) Event(e *change.Event) error {
 	m.counts.Events++
+	known := m.Known(e.ReplayID)
 	m.arrive(e.ReplayID)
 	if e.CommitTimestamp < m.t0-m.margin || e.ReplayID < m.first {
 		m.counts.Skipped++
@@ -42,14 +43,16 @@ func (m *Machine) Event(e *change.Event) error {
 		return nil
 	}
 	if e.Type == change.GapOverflow {
-		m.counts.Overflows++
-		m.WantSnapshot(e.Entity, "overflow event")
+		if m.counts.Overflows++; !known {
+			m.WantSnapshot(e.Entity, "overflow event")
+		}
 		return nil
 	}
 	for _, id := range e.RecordIDs {
 		if strings.Contains(id, "*") || id == EmptyID {
-			m.counts.Wildcards++
-			m.WantSnapshot(e.Entity, "wildcard record id "+id)
+			if m.counts.Wildcards++; !known {
+				m.WantSnapshot(e.Entity, "wildcard record id "+id)
+			}
 			continue
 		}
 		if err := m.eventOn(Key{e.Entity, id}, e, l); err != nil {
@@ -68,7 +71,15 @@ func (m *Machine) arrive(replayID int64) {
 		m.prev = min(m.prev, m.floor)
 	}
 	m.high = max(m.high, replayID)
+	m.seen = max(m.seen, replayID)
 }
+
+// Known reports, before an event is given to the Machine, whether it comes again: what it wants beside its records, a
+// snapshot, was wanted when it came first. One that is out of order does not count as known.
+func (m *Machine) Known(replayID int64) bool { return replayID <= m.seen && replayID > m.last }
+
+// Consumed returns the greatest replay id that was consumed in this lineage; 0: none.
+func (m *Machine) Consumed() int64 { return m.seen }
 
 func (m *Machine) eventOn(k Key, e *change.Event, l *layout) error {
 	rec, o, err := m.current(k)
@@ -173,7 +184,9 @@ func (m *Machine) update(k Key, rec *Record, e *change.Event, l *layout) {
 	switch {
 	case rec.State == Unknown && m.reading(k.Entity):
 	case rec.State != Live, !l.complete(rec.Values), len(e.Diffs) > 0, l.lacks(e):
-		m.counts.Unfit++
+		if m.counts.Unfit++; rec.State == Unknown && m.open[k] == nil {
+			m.counts.Strangers++
+		}
 		m.look(k, wantRow)
 	}
 }

@@ -21,6 +21,7 @@ type Machine struct {
 	fresh          bool  // subscribed to new events, and none has come yet
 	last, prev     int64 // replay id of the last event, and of the last one with another id
 	high           int64 // greatest replay id consumed: last goes back when a subscription is renewed
+	seen           int64 // greatest replay id consumed, also by a former process as far as its position says
 	floor          int64 // the position never goes back behind what was once stored
 	target         int64 // replay id up to which a former process has consumed (H12)
 	clock          int64 // start of the newest read
@@ -42,9 +43,9 @@ type Machine struct {
 
 // Counts says what the Machine has seen, since it was made.
 type Counts struct {
-	Events, Replayed, Skipped, Disordered, Gaps, Overflows, Wildcards, Unfit int64
-	Rows, Stale, Unchanged, Published, Repaired                              int64
-	Polled, Swept, Refreshed, Corrected                                      int64 // published because of what was asked
+	Events, Replayed, Skipped, Disordered, Gaps, Overflows, Wildcards, Unfit, Strangers int64
+	Rows, Stale, Unchanged, Published, Repaired                                         int64
+	Polled, Swept, Refreshed, Corrected                                                 int64 // published because of what was asked
 }
 
 // open is what is remembered of a record while a window is open over it or while it waits for a row.
@@ -80,7 +81,7 @@ func New(p Position, c Config) *Machine {
 	m := &Machine{
 		rules: soundRules, records: c.Records, layouts: map[string]*layout{}, refetch: map[string]bool{},
 		epoch: max(p.Epoch, c.Seen) + 1, lineage: p.Lineage, first: p.First, t0: p.T0, margin: c.SkipMargin,
-		last: p.Resume(), floor: p.ReplayID, target: max(p.High, c.Target), clock: p.AsOf, at: p.At,
+		last: p.Resume(), floor: p.ReplayID, seen: p.Seen, target: max(p.High, c.Target), clock: p.AsOf, at: p.At,
 		open: map[Key]*open{}, snapshots: map[string]*Snapshot{}, unswept: map[string]map[Key]bool{}, reads: map[int64]*Read{}, queues: map[string][]Key{},
 		asked: map[ask]int{}, found: map[ask]int64{},
 	}

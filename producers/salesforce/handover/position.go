@@ -15,6 +15,7 @@ type Position struct {
 	Lineage   int64 // the epoch with which the numbering of ReplayID began
 	ReplayID  int64 // every effect of every event up to it is in the topics; 0: none yet, T0 is the anchor (H3)
 	High      int64 // greatest replay id consumed; what a page brought may wait for a re-fetch of an event up to it
+	Seen      int64 // greatest replay id of the lineage whose overflows and wildcards are among Snapshots
 	First     int64 // first event of a subscription to new events, 0 if unknown: what is before it is in the reads
 	T0        int64 // server time before the lineage's first subscription, epoch milliseconds
 	AsOf      int64 // start of the newest read
@@ -60,7 +61,7 @@ func (p Position) Expired(now, retention int64) bool {
 // must be asked for between deliveries, never inside one: events of one delivery may share a replay id.
 func (m *Machine) Position() Position {
 	p := Position{
-		Epoch: m.epoch, Lineage: m.lineage, High: max(m.high, m.target), First: m.first, T0: m.t0, AsOf: m.clock, At: m.at, Snapshots: m.Snapshots(),
+		Epoch: m.epoch, Lineage: m.lineage, High: max(m.high, m.target), Seen: m.seen, First: m.first, T0: m.t0, AsOf: m.clock, At: m.at, Snapshots: m.Snapshots(),
 	}
 	for len(m.holds) > 0 && m.holds[0].released {
 		m.holds = m.holds[1:]

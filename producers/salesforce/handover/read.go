@@ -38,6 +38,9 @@ func (m *Machine) enqueue(k Key, o *open, w want) {
 	o.want |= w
 }
 
+// Require has a record read before anything of it is published: what is stored of it is not what the org has.
+func (m *Machine) Require(k Key) { m.look(k, wantRow) }
+
 // Waiting returns how many records of the entity, at most, wait to be read by Id.
 func (m *Machine) Waiting(entity string) int { return len(m.queues[entity]) }
 
@@ -169,6 +172,9 @@ func (m *Machine) row(k Key, row Row, since, asof int64, op change.Op) error {
 	case !row.Gone || rec.State != Unknown || m.windowOpen(k.Entity): // in a window a page may still bring it
 		if m.rules.merge(&rec, row, l, t) {
 			rec.AsOf = max(rec.AsOf, asof)
+		}
+		if rec.State == Live && !l.complete(rec.Values) { // it was asked for before a column was known: nothing is made up (I5)
+			m.look(k, wantRow)
 		}
 	case o != nil && !m.rules.held(o): // nobody knows the record, and it is not there
 		o.work = nil

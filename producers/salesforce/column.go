@@ -1,0 +1,70 @@
+package salesforce
+
+import (
+	"slices"
+	"strings"
+
+	"crosswalk/internal/change"
+)
+
+// columnChange is what became of one column between two descriptions of an entity.
+type columnChange struct {
+	Field string
+	Kind  columnChangeKind
+}
+
+// columnChangeKind is also a metric's label.
+type columnChangeKind string
+
+const (
+	columnAdded   columnChangeKind = "became_readable"
+	columnRetyped columnChangeKind = "has_another_type"
+	columnGone    columnChangeKind = "no_longer_readable"
+)
+
+// compareColumns tells what changed from one set of columns to the next, in the order of kinds and names.
+func compareColumns(before, after []change.Field) (changes []columnChange) {
+	find := func(fields []change.Field, name string) *change.Field {
+		if i := slices.IndexFunc(fields, func(f change.Field) bool { return f.Name == name }); i >= 0 {
+			return &fields[i]
+		}
+		return nil
+	}
+	var retyped, gone []columnChange
+	for _, f := range after {
+		switch was := find(before, f.Name); {
+		case was == nil:
+			changes = append(changes, columnChange{f.Name, columnAdded})
+		case was.Type != f.Type:
+			retyped = append(retyped, columnChange{f.Name, columnRetyped})
+		}
+	}
+	for _, f := range before {
+		if find(after, f.Name) == nil {
+			gone = append(gone, columnChange{f.Name, columnGone})
+		}
+	}
+	return append(append(changes, retyped...), gone...)
+}
+
+// mustRead reports whether values have to be read because of the changes: a snapshot follows (H10).
+func mustRead(changes []columnChange) bool {
+	return slices.ContainsFunc(changes, func(c columnChange) bool { return c.Kind != columnGone })
+}
+
+// words says the changes in one sentence about an entity. link is the field that holds the identifier, empty for an entity
+// without one.
+func words(entity string, changes []columnChange, link string) string {
+	var parts []string
+	for _, c := range changes {
+		text := c.Field + " " + strings.ReplaceAll(string(c.Kind), "_", " ")
+		if c.Kind == columnGone {
+			text = c.Field + " can no longer be read (removed, hidden by field-level security, or excluded): it is left out from now on, not set to null"
+		}
+		if c.Kind != columnAdded && strings.EqualFold(c.Field, link) {
+			text += ", and it is the field that links accounts to customers: make it readable for the integration user again, or activate another one"
+		}
+		parts = append(parts, text)
+	}
+	return "fields of " + entity + ": " + strings.Join(parts, "; ")
+}
