@@ -1,0 +1,39 @@
+package salesforce_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/simulator"
+	"crosswalk/internal/simulator/org"
+	"crosswalk/producers/salesforce"
+)
+
+// TestBillIsWhatARunCosts holds the estimate to the org's own log of requests: within 5 % and a constant.
+func TestBillIsWhatARunCosts(t *testing.T) {
+	t.Parallel()
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 41, Accounts: 4500}})
+	b.config.Notes = salesforce.Notes{}
+	p := b.start()
+	p.settle()
+	for id, ask := range map[string]avro.Backfill{"query": {Since: ago(years)}, "snapshot": {}} {
+		ask.Objects = []string{"Account"}
+		bill, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, pageRows(t), 0.2)
+		b.must(err)
+		before := len(b.sim.Requests())
+		b.ask(id, ask)
+		b.awaitBackfill(p, id, salesforce.BackfillDone)
+		made := 0
+		for _, r := range b.sim.Requests()[before:] {
+			if strings.HasPrefix(r.Path, "/services/data/") {
+				made++
+			}
+		}
+		const constant = 8 // polls of a job, and what else the producer asks in the meantime
+		if math.Abs(float64(bill.Calls)-float64(made)) > 0.05*float64(made)+constant || bill.Rows != 4500 || bill.Objects[0].Way != id {
+			t.Errorf("%s: the bill says %d calls and %d rows, and %d calls were made: %+v", id, bill.Calls, bill.Rows, made, bill)
+		}
+	}
+}
