@@ -225,7 +225,7 @@ func printPreview(out io.Writer, p *app.Preview) error {
 }
 
 // moreFlags repeats what was not left at its default.
-func moreFlags(l app.Link) string {
+func moreFlags(l customer.Link) string {
 	out := ""
 	if l.Cardinality != customer.CardinalityOneToOne {
 		out += " --cardinality " + string(l.Cardinality)

@@ -69,7 +69,7 @@ func TestPreviewIsPrinted(t *testing.T) {
 	t.Parallel()
 	id := "7"
 	p := app.Preview{
-		Link:   app.Link{SalesforceField: "A", ERPField: "b", Cardinality: customer.CardinalityManyToMany},
+		Link:   customer.Link{SalesforceField: "A", ERPField: "b", Cardinality: customer.CardinalityManyToMany},
 		Gained: []string{"e1"}, GainedAll: 5,
 		After: app.Outcome{
 			Matched: 5, Examples: []app.MatchExample{{Identifier: "1", Customer: "e1", Accounts: []string{"a1"}}},
@@ -96,7 +96,7 @@ func TestPreviewIsPrinted(t *testing.T) {
 
 func TestActivationIsPrinted(t *testing.T) {
 	t.Parallel()
-	l := &app.Link{SalesforceField: "A", ERPField: "b", Cardinality: customer.CardinalityOneToOne, NearMiss: true}
+	l := &customer.Link{SalesforceField: "A", ERPField: "b", Cardinality: customer.CardinalityOneToOne, NearMiss: true}
 	for _, c := range []struct {
 		activation app.Activation
 		want       string

@@ -35,13 +35,13 @@ type Status struct {
 	Matched      int            `json:"matched"`     // ERP customers with a view
 	Ambiguous    int            `json:"ambiguous"`   // groups
 	Unmatched    Unmatched      `json:"unmatched"`   // records
-	NearMisses   int            `json:"nearMisses"`  // of the unmatched records, those that list near misses
-	OnDisk       int            `json:"onDisk"`      // records whose values do not fit into the memory that is allowed
+	NearMisses   int            `json:"near_misses"` // of the unmatched records, those that list near misses
+	OnDisk       int            `json:"on_disk"`     // records whose values do not fit into the memory that is allowed
 	Lag          int64          `json:"lag"`         // records in the topics that are not consumed yet
 	Unconfirmed  int            `json:"unconfirmed"` // of a standby: outputs that the owner has not published as they must be
-	DeadLetters  int64          `json:"deadLetters"`
-	SalesforceAt time.Time      `json:"salesforceAt"` // of the newest change consumed
-	ERPAt        time.Time      `json:"erpAt"`
+	DeadLetters  int64          `json:"dead_letters"`
+	SalesforceAt time.Time      `json:"salesforce_at"` // of the newest change consumed
+	ERPAt        time.Time      `json:"erp_at"`
 	Consumed     topic.Position `json:"consumed"`  // inputs that the state in memory reflects
 	Published    topic.Position `json:"published"` // inputs whose outputs are all acknowledged
 	Committed    topic.Position `json:"committed"` // inputs that the local state reflects

@@ -22,7 +22,7 @@ func demoSource() config.ERPSource {
 	for column, member := range demoColumns {
 		columns[member] = column
 	}
-	return config.ERPSource{Name: "erp", Mode: "full", Attributes: "all", MaxDeleteShare: 0.2, Columns: columns}
+	return config.ERPSource{Name: "erp", Mode: "full", Attributes: "all", MaxDeleteShare: new(0.2), Columns: columns}
 }
 
 // demoCustomers are the rows of the demo's ERP file in the form that views have them.

@@ -26,18 +26,18 @@ type ActivateOptions struct {
 
 // Activation is what became of a request to set or to remove the link.
 type Activation struct {
-	ID       string `json:"id"`       // of the request, in crosswalk.control and crosswalk.audit
-	Previous *Link  `json:"previous"` // nil: there was none
-	Link     *Link  `json:"link"`     // nil: it is removed
+	ID       string         `json:"id"`       // of the request, in crosswalk.control and crosswalk.audit
+	Previous *customer.Link `json:"previous"` // nil: there was none
+	Link     *customer.Link `json:"link"`     // nil: it is removed
 	// Outcome is done (the matcher has worked it through), published (a matcher elsewhere has published, and is quiet again),
 	// recorded (no matcher runs here: the next one to start follows it) or pending (the wait was too short).
 	Outcome string `json:"outcome"`
 	// What the matcher says of itself; only when the outcome is done.
 	Matched            int `json:"matched"`
 	Ambiguous          int `json:"ambiguous"`
-	UnmatchedAccounts  int `json:"unmatchedAccounts"`
-	UnmatchedCustomers int `json:"unmatchedCustomers"`
-	NearMisses         int `json:"nearMisses"`
+	UnmatchedAccounts  int `json:"unmatched_accounts"`
+	UnmatchedCustomers int `json:"unmatched_customers"`
+	NearMisses         int `json:"near_misses"`
 }
 
 // The outcomes of an Activation.
@@ -66,7 +66,7 @@ func (a *App) Activate(ctx context.Context, opts ActivateOptions) (Activation, e
 		return Activation{}, err
 	}
 	r := &request{app: a, platform: p, org: org, began: time.Now(), Activation: Activation{
-		ID: "activation-" + rand.Text(), Previous: (*Link)(previous), Link: (*Link)(opts.Link),
+		ID: "activation-" + rand.Text(), Previous: previous, Link: opts.Link,
 	}}
 	if err := r.open(ctx); err != nil {
 		return r.Activation, err
@@ -244,7 +244,7 @@ func (r *request) worked(ctx context.Context) (bool, error) {
 	if s == nil || !s.Covers(r.after) {
 		return false, nil // not yet, or it is being stopped or started
 	}
-	if (*Link)(s.Link).String() != r.Link.String() {
+	if s.Link.String() != r.Link.String() {
 		return false, r.overruled(ctx)
 	}
 	r.Outcome = OutcomeDone
@@ -256,8 +256,8 @@ func (r *request) worked(ctx context.Context) (bool, error) {
 // overruled reports that somebody has set another link since. Otherwise the matcher is about to tell of this one.
 func (r *request) overruled(ctx context.Context) error {
 	now, err := r.platform.link(ctx, r.org)
-	if err == nil && (*Link)(now).String() != r.Link.String() {
-		err = fmt.Errorf("somebody has set the link %s after this one, and the matcher follows it; see 'crosswalk status'", (*Link)(now))
+	if err == nil && now.String() != r.Link.String() {
+		err = fmt.Errorf("somebody has set the link %s after this one, and the matcher follows it; see 'crosswalk status'", now)
 	}
 	return err
 }

@@ -16,26 +16,6 @@ import (
 	"crosswalk/internal/topic"
 )
 
-// Link is a customer.Link with the names that programs read.
-type Link struct {
-	SalesforceField string               `json:"salesforceField"`
-	ERPField        string               `json:"erpField"`
-	Cardinality     customer.Cardinality `json:"cardinality"`
-	NearMiss        bool                 `json:"nearMiss"`
-}
-
-// String is the link as people read it.
-func (l *Link) String() string {
-	if l == nil {
-		return "none"
-	}
-	near := "with near misses"
-	if !l.NearMiss {
-		near = "without near misses"
-	}
-	return fmt.Sprintf("%s = %s (%s, %s)", l.SalesforceField, l.ERPField, l.Cardinality, near)
-}
-
 // currentLink is the one that the org's matcher follows: the running one's word, or else what the next one would follow.
 func (a *App) currentLink(ctx context.Context, p *platform, org *config.Org) (*customer.Link, error) {
 	if s := a.runningMatcher(ctx, org); s != nil && s.Phase == matcher.Live {

@@ -13,29 +13,29 @@ import (
 
 // Preview says what an activation would do.
 type Preview struct {
-	Accounts  int      `json:"accounts"`  // live records
-	Customers int      `json:"customers"` // of the ERP
-	Current   *Link    `json:"current"`   // nil: none is set
-	Link      Link     `json:"link"`      // that is previewed
-	Before    Outcome  `json:"before"`
-	After     Outcome  `json:"after"`
-	Gained    []string `json:"gained"` // first keys of the ERP customers that would become matched
-	Lost      []string `json:"lost"`   // and of those that would no longer be
-	GainedAll int      `json:"gainedTotal"`
-	LostAll   int      `json:"lostTotal"`
+	Accounts  int            `json:"accounts"`  // live records
+	Customers int            `json:"customers"` // of the ERP
+	Current   *customer.Link `json:"current"`   // nil: none is set
+	Link      customer.Link  `json:"link"`      // that is previewed
+	Before    Outcome        `json:"before"`
+	After     Outcome        `json:"after"`
+	Gained    []string       `json:"gained"` // first keys of the ERP customers that would become matched
+	Lost      []string       `json:"lost"`   // and of those that would no longer be
+	GainedAll int            `json:"gained_total"`
+	LostAll   int            `json:"lost_total"`
 }
 
 // Outcome counts what a link leads to (R12), with examples.
 type Outcome struct {
 	Matched            int                  `json:"matched"`   // ERP customers with a view
 	Ambiguous          int                  `json:"ambiguous"` // identifiers
-	UnmatchedAccounts  int                  `json:"unmatchedAccounts"`
-	UnmatchedCustomers int                  `json:"unmatchedCustomers"`
-	NearMisses         int                  `json:"nearMisses"` // of the unmatched ones, those that are alike to another
+	UnmatchedAccounts  int                  `json:"unmatched_accounts"`
+	UnmatchedCustomers int                  `json:"unmatched_customers"`
+	NearMisses         int                  `json:"near_misses"` // of the unmatched ones, those that are alike to another
 	Examples           []MatchExample       `json:"examples"`
-	AmbiguousExamples  []customer.Ambiguous `json:"ambiguousExamples"`
-	UnmatchedExamples  []customer.Unmatched `json:"unmatchedExamples"`
-	NearMissExamples   []customer.Unmatched `json:"nearMissExamples"`
+	AmbiguousExamples  []customer.Ambiguous `json:"ambiguous_examples"`
+	UnmatchedExamples  []customer.Unmatched `json:"unmatched_examples"`
+	NearMissExamples   []customer.Unmatched `json:"near_miss_examples"`
 }
 
 // MatchExample is one matched ERP customer.
@@ -59,12 +59,12 @@ func (a *App) Preview(ctx context.Context, alias string, link customer.Link, pro
 	if err := p.check(ctx, org, link); err != nil {
 		return Preview{}, err
 	}
-	out := Preview{Link: Link(link)}
+	out := Preview{Link: link}
 	current, err := a.currentLink(ctx, p, org)
 	if err != nil {
 		return out, err
 	}
-	out.Current = (*Link)(current)
+	out.Current = current
 	m := meter{report: progress}
 	accounts, customers, err := p.populations(ctx, org, &m, 2, 2)
 	if err != nil {

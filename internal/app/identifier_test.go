@@ -209,7 +209,7 @@ func TestIdentifierIsFoundTriedSetChangedAndRemoved(t *testing.T) {
 		t.Errorf("preview of the second link: %+v", preview)
 	}
 	done = s.activate(two)
-	if done.Outcome != OutcomeDone || *done.Previous != Link(*one) {
+	if done.Outcome != OutcomeDone || *done.Previous != *one {
 		t.Errorf("the second activation: %+v", done)
 	}
 	s.published(two, preview.After)
@@ -269,7 +269,7 @@ func TestActivationIsRecordedForTheNextMatcher(t *testing.T) {
 	}
 	preview, err := s.ask.Preview(s.ctx, "", *one, nil)
 	s.must(err)
-	if preview.Current == nil || *preview.Current != Link(*one) || preview.Before.Matched != preview.After.Matched || preview.GainedAll != 0 {
+	if preview.Current == nil || *preview.Current != *one || preview.Before.Matched != preview.After.Matched || preview.GainedAll != 0 {
 		t.Errorf("preview of the link that is recorded: %+v", preview)
 	}
 	s.run()

@@ -38,7 +38,7 @@ func (a *App) Import(ctx context.Context, opts ImportOptions) (erp.Result, error
 		return erp.Result{}, fmt.Errorf("--max-delete-share is %v; give a share from 0 to 1", opts.MaxDeleteShare)
 	}
 	if opts.MaxDeleteShare >= 0 {
-		source.MaxDeleteShare = opts.MaxDeleteShare
+		source.MaxDeleteShare = &opts.MaxDeleteShare
 	}
 	p, err := a.asking(ctx)
 	if err != nil {

@@ -173,7 +173,7 @@ type ERPSource struct {
 	Topic    SourceTopic   `yaml:"topic"`
 
 	Mode           string  `yaml:"mode"`             // full (the whole list: what it does not name is deleted), delta; default delta
-	MaxDeleteShare float64 `yaml:"max_delete_share"` // a full import that would delete more is refused; default 0.2
+	MaxDeleteShare *float64 `yaml:"max_delete_share"` // a full import that would delete more is refused; 0 refuses any; default 0.2
 
 	// How files are read.
 	Format    string   `yaml:"format"`    // csv, json (an object a line, or one array); default: told by the file

@@ -56,8 +56,8 @@ func (e *Errors) source(at string, s *ERPSource) {
 	if s.Delimiter != "" {
 		e.oneOf(at+".delimiter", s.Delimiter, ",", ";", "\t", "|")
 	}
-	if s.MaxDeleteShare < 0 || s.MaxDeleteShare > 1 {
-		e.add("%s.max_delete_share is %v; give a share from 0 to 1", at, s.MaxDeleteShare)
+	if share := *s.MaxDeleteShare; share < 0 || share > 1 {
+		e.add("%s.max_delete_share is %v; give a share from 0 to 1", at, share)
 	}
 	for _, pattern := range s.SkipRows {
 		if _, err := regexp.Compile(pattern); err != nil {

@@ -225,7 +225,7 @@ func (o *Org) fill() {
 func (s *ERPSource) Fill() {
 	def(&s.Mode, "delta")
 	def(&s.Attributes, "all")
-	def(&s.MaxDeleteShare, 0.2)
+	def(&s.MaxDeleteShare, new(0.2))
 	def(&s.Encoding, "auto")
 	def(&s.KeySeparator, "-")
 	if s.DeletedColumn != "" && s.DeletedValues == nil {

@@ -19,10 +19,22 @@ const (
 
 // Link is the one pair of fields that must be equal, byte for byte, on both sides (R5), and how it is used.
 type Link struct {
-	SalesforceField string      // API name of an Account field, or Id
-	ERPField        string      // path into the ERP record, dots for nesting
-	Cardinality     Cardinality // default CardinalityOneToOne
-	NearMiss        bool        // whether near misses are reported
+	SalesforceField string      `json:"salesforce_field"` // API name of an Account field, or Id
+	ERPField        string      `json:"erp_field"`        // path into the ERP record, dots for nesting
+	Cardinality     Cardinality `json:"cardinality"`      // default CardinalityOneToOne
+	NearMiss        bool        `json:"near_miss"`        // whether near misses are reported
+}
+
+// String is the link as people read it; "none" without one.
+func (l *Link) String() string {
+	if l == nil {
+		return "none"
+	}
+	near := "with near misses"
+	if !l.NearMiss {
+		near = "without near misses"
+	}
+	return fmt.Sprintf("%s = %s (%s, %s)", l.SalesforceField, l.ERPField, l.Cardinality, near)
 }
 
 // ManyAccounts reports whether a match may have several Accounts.

@@ -30,7 +30,7 @@ func (b *bench) upstream(edit func(*config.ERPSource)) *upstream {
 	b.must(err)
 	b.t.Cleanup(w.Close)
 	u := &upstream{bench: b, writer: w, source: config.ERPSource{
-		Name: "legacy", Topic: config.SourceTopic{Name: upstreamTopic, Format: "json"}, MaxDeleteShare: 0.9,
+		Name: "legacy", Topic: config.SourceTopic{Name: upstreamTopic, Format: "json"}, MaxDeleteShare: new(0.9),
 		Columns: map[string]string{"number": "_key", "name": "name"},
 	}}
 	if edit != nil {

@@ -192,7 +192,7 @@ func (j *job) toDelete(s *session) ([]string, error) {
 		j.result.DeletesWithheld = fmt.Sprintf("%d rejected rows have no readable customer number, so it is not known which customers are missing; correct them and import again", j.unreadable)
 		return nil, nil
 	}
-	gone, err := s.gone(j.source.Name, func(key string) bool { _, ok := j.counts[key]; return ok }, j.source.MaxDeleteShare)
+	gone, err := s.gone(j.source.Name, func(key string) bool { _, ok := j.counts[key]; return ok }, *j.source.MaxDeleteShare)
 	if err != nil {
 		return nil, &SourceError{err}
 	}

@@ -148,7 +148,7 @@ func (e export) encode(t *testing.T, text string) []byte {
 // importExport imports a text in the export's shape.
 func (b *bench) importExport(e export, text string) (Result, error) {
 	b.t.Helper()
-	s := config.ERPSource{Name: "erp", Preset: e.preset, Mode: "full", MaxDeleteShare: 1, Columns: e.columns}
+	s := config.ERPSource{Name: "erp", Preset: e.preset, Mode: "full", MaxDeleteShare: new(1.0), Columns: e.columns}
 	if e.encoding == "windows-1252" {
 		s.Encoding = e.encoding
 	}

@@ -81,7 +81,7 @@ func (b *bench) file(text string) string {
 // source is the mapping of the files of these tests.
 func source(name, mode string) config.ERPSource {
 	return config.ERPSource{
-		Name: name, Mode: mode, Attributes: "all", MaxDeleteShare: 0.5,
+		Name: name, Mode: mode, Attributes: "all", MaxDeleteShare: new(0.5),
 		Columns: map[string]string{"number": "No", "name": "Name", "balance": "Balance"},
 	}
 }

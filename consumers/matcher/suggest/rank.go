@@ -10,17 +10,17 @@ import (
 
 // Pair is an Account field and an ERP field that have identifiers in common, and what a link of them would do.
 type Pair struct {
-	SalesforceField    string   `json:"salesforceField"`
-	ERPField           string   `json:"erpField"`
-	Matched            int      `json:"matched"`            // ERP customers with exactly one Account of their own
-	Ambiguous          int      `json:"ambiguous"`          // ERP customers whose identifier stands on several Accounts or customers
-	Share              float64  `json:"share"`              // of all ERP customers, those that are Matched
-	AccountFill        float64  `json:"accountFill"`        // of all Accounts, those with an identifier in this field
-	CustomerFill       float64  `json:"customerFill"`       // of all ERP customers, the same
-	AccountDuplicates  int      `json:"accountDuplicates"`  // Accounts that share their identifier with another Account
-	CustomerDuplicates int      `json:"customerDuplicates"` // ERP customers, the same
-	Score              float64  `json:"score"`              // 0 to 1: see Order
-	Examples           []string `json:"examples"`           // the first identifiers that both sides have, at most MaxExamples
+	SalesforceField    string   `json:"salesforce_field"`
+	ERPField           string   `json:"erp_field"`
+	Matched            int      `json:"matched"`             // ERP customers with exactly one Account of their own
+	Ambiguous          int      `json:"ambiguous"`           // ERP customers whose identifier stands on several Accounts or customers
+	Share              float64  `json:"share"`               // of all ERP customers, those that are Matched
+	AccountFill        float64  `json:"account_fill"`        // of all Accounts, those with an identifier in this field
+	CustomerFill       float64  `json:"customer_fill"`       // of all ERP customers, the same
+	AccountDuplicates  int      `json:"account_duplicates"`  // Accounts that share their identifier with another Account
+	CustomerDuplicates int      `json:"customer_duplicates"` // ERP customers, the same
+	Score              float64  `json:"score"`               // 0 to 1: see Order
+	Examples           []string `json:"examples"`            // the first identifiers that both sides have, at most MaxExamples
 }
 
 // Order says how pairs are ranked, for the people who read the ranking.

@@ -102,7 +102,7 @@ type task struct {
 func (b *bench) newTask(query, cursor string, edit func(*config.ERPSource)) *task {
 	b.orgs++
 	s := config.ERPSource{
-		Name: "pg", Mode: "full", MaxDeleteShare: 0.5,
+		Name: "pg", Mode: "full", MaxDeleteShare: new(0.5),
 		Postgres: config.Postgres{URL: secret.String(b.address), Query: query, Cursor: cursor, Interval: 20 * time.Millisecond, FullEvery: 100 * time.Millisecond},
 	}
 	if edit != nil {
