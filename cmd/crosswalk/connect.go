@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,9 +40,15 @@ With another flow (jwt, client_credentials, password) it obtains a token once an
 			if err != nil {
 				return err
 			}
-			opts.Approve = func(address, waiting string) { s.printApproval(address, waiting, !noBrowser && s.desktop()) }
+			ctx, stop := context.WithCancelCause(c.Context())
+			defer stop(nil)
+			opts.Approve = func(address, waiting string) {
+				if err := s.printApproval(address, waiting, !noBrowser && s.desktop()); err != nil {
+					stop(err) // nobody has read where to approve
+				}
+			}
 			opts.Again = func(err error) { fmt.Fprintf(s.err, "Not an answer yet: %s. Paste again:\n", printable(err.Error())) }
-			connection, err := app.New(cfg, log).Connect(c.Context(), opts)
+			connection, err := app.New(cfg, log).Connect(ctx, opts)
 			if err != nil {
 				return err
 			}
@@ -57,11 +63,10 @@ With another flow (jwt, client_credentials, password) it obtains a token once an
 }
 
 // printApproval says where to approve and how the answer comes back, and opens the page if it may.
-func (s *shell) printApproval(address, waiting string, open bool) {
+func (s *shell) printApproval(address, waiting string, open bool) error {
 	opened := open && openBrowser(address) == nil
 	if s.json {
-		_ = json.NewEncoder(s.out).Encode(map[string]any{"approve": address, "callback": waiting, "opened": opened})
-		return
+		return s.emit(map[string]any{"approve": address, "callback": waiting, "opened": opened})
 	}
 	if opened {
 		fmt.Fprint(s.out, "The approval page opens in the browser. If it does not, open this address:\n")
@@ -73,14 +78,12 @@ func (s *shell) printApproval(address, waiting string, open bool) {
 		fmt.Fprintf(s.out, "Waiting for the browser at %s. If it runs on another machine, or shows error=…,\n", printable(waiting))
 	}
 	fmt.Fprintln(s.out, "Paste here the address that the browser was sent to (or the code, or the error text) and press Enter:")
+	return nil
 }
 
 func (s *shell) printConnection(c app.Connection) error {
 	if s.json {
-		if err := json.NewEncoder(s.out).Encode(c); err != nil {
-			return fmt.Errorf("write JSON: %w", err)
-		}
-		return nil
+		return s.emit(c)
 	}
 	who := strings.TrimSpace(c.Username + " " + c.Name)
 	if c.Username != "" && c.Name != "" {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -39,8 +37,8 @@ With kafka.brokers and schema_registry.url configured it uses those instead of t
 			}
 			report, err := app.Demo(c.Context(), cfg, log, opts)
 			if s.json && (err == nil || errors.Is(err, app.ErrDifferent)) {
-				if e := json.NewEncoder(s.out).Encode(report); e != nil {
-					return fmt.Errorf("write JSON: %w", e)
+				if e := s.emit(report); e != nil {
+					return e
 				}
 			}
 			return err

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -37,12 +37,14 @@ Exit status: 0 nothing is wrong, 1 something is wrong, 2 wrong usage or configur
 			if err != nil {
 				return err
 			}
+			ctx, stop := context.WithCancelCause(c.Context())
+			defer stop(nil)
 			org := ""
 			opts.Report = func(f app.Finding) {
 				if s.json {
-					e := json.NewEncoder(s.out)
-					e.SetEscapeHTML(false)
-					_ = e.Encode(f)
+					if err := s.emit(f); err != nil {
+						stop(err) // the doctor ends with it
+					}
 					return
 				}
 				if f.Org != org && len(cfg.Orgs) > 1 {
@@ -51,7 +53,7 @@ Exit status: 0 nothing is wrong, 1 something is wrong, 2 wrong usage or configur
 				org = f.Org
 				printFinding(s.out, f)
 			}
-			return app.New(cfg, log).Doctor(c.Context(), opts)
+			return app.New(cfg, log).Doctor(ctx, opts)
 		},
 	}
 	c.Flags().StringVar(&opts.Org, "org", "", "`ALIAS` of the org (default: every org)")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -69,8 +68,8 @@ nothing is lost on either side.` + exitHelp,
 				return err
 			}
 			if s.json {
-				if e := json.NewEncoder(s.out).Encode(result); e != nil {
-					return fmt.Errorf("write JSON: %w", e)
+				if e := s.emit(result); e != nil {
+					return e
 				}
 				return err
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +17,7 @@ import (
 // identifier finds, tries and sets the pair of fields that both sides are matched by.
 func (s *shell) identifier() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "identifier suggest|preview|activate|deactivate",
+		Use:   "identifier suggest|preview|activate|reset|deactivate",
 		Short: "Find, try and set the pair of fields that both sides are matched by",
 		Long: `Find, try and set the pair of fields, one of the Account and one of the ERP customer, whose values must be equal, byte
 for byte, for the two to be matched. Nothing of Salesforce is shown before such a pair is set, by the configuration
@@ -29,10 +28,10 @@ for byte, for the two to be matched. Nothing of Salesforce is shown before such 
 			if len(args) == 0 {
 				return c.Help()
 			}
-			return usageError{fmt.Errorf("unknown command %q; give suggest, preview, activate or deactivate", args[0])}
+			return usageError{fmt.Errorf("unknown command %q; give suggest, preview, activate, reset or deactivate", args[0])}
 		},
 	}
-	c.AddCommand(s.identifierSuggest(), s.identifierPreview(), s.identifierActivate(), s.identifierDeactivate())
+	c.AddCommand(s.identifierSuggest(), s.identifierPreview(), s.identifierActivate(), s.identifierReset(), s.identifierDeactivate())
 	for _, sub := range c.Commands() {
 		sub.Args = usage(sub.Args)
 	}
@@ -78,7 +77,7 @@ func printSuggestion(out io.Writer, found app.Suggestion, limit int) error {
 	if limit > 0 {
 		pairs = pairs[:min(len(pairs), limit)]
 	}
-	fmt.Fprintf(out, "%s and %s were compared.\n\n", plural(found.Accounts, "Account"), plural(found.Customers, "ERP customer"))
+	fmt.Fprintf(out, "%s and %s were compared%s.\n\n", plural(found.Accounts, "Account"), plural(found.Customers, "ERP customer"), leftOut(found.Broken))
 	if len(pairs) == 0 {
 		fmt.Fprintln(out, "No field of one side has a value in common with a field of the other. Put the ERP's number into a field of the Account\n(or the Account's Id into the ERP), then ask again.")
 		return nil
@@ -102,6 +101,14 @@ Matched: ERP customers with exactly one Account of the same value. Ambiguous: th
 Next: crosswalk identifier preview %s %s
 `, found.Order, printable(pairs[0].SalesforceField), printable(pairs[0].ERPField))
 	return nil
+}
+
+// leftOut tells of records that could not be decoded.
+func leftOut(broken int) string {
+	if broken == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s could not be decoded and took no part (the matcher puts them into crosswalk.deadletter)", plural(broken, "record"))
 }
 
 // examples shows the values short enough for a table.
@@ -197,8 +204,8 @@ All records' keys and values of the fields are held in memory: about 1.5 kB for 
 }
 
 func printPreview(out io.Writer, p *app.Preview) error {
-	fmt.Fprintf(out, "Now:    %s\nThen:   %s\nLooked at %s and %s.\n\n", printable(p.Current.String()), printable(p.Link.String()),
-		plural(p.Accounts, "Account"), plural(p.Customers, "ERP customer"))
+	fmt.Fprintf(out, "Now:    %s\nThen:   %s\nLooked at %s and %s%s.\n\n", printable(p.Current.String()), printable(p.Link.String()),
+		plural(p.Accounts, "Account"), plural(p.Customers, "ERP customer"), leftOut(p.Broken))
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tNOW\tTHEN\t")
 	for _, row := range []struct {
@@ -284,20 +291,29 @@ and no new snapshot, and wins over orgs[].link of the configuration. See what it
 	return c
 }
 
+func (s *shell) identifierReset() *cobra.Command {
+	return s.identifierWithout(app.ActivateOptions{Reset: true}, &cobra.Command{
+		Use:   "reset",
+		Short: "Match by the configured pair again: what was activated is forgotten",
+		Long: `Ask the running matcher to match by orgs[].link of the configuration again, as if nothing had been activated or
+deactivated, and wait until all views follow.` + exitHelp,
+	})
+}
+
 func (s *shell) identifierDeactivate() *cobra.Command {
-	var org string
-	var wait time.Duration
-	c := &cobra.Command{
+	return s.identifierWithout(app.ActivateOptions{}, &cobra.Command{
 		Use:   "deactivate",
 		Short: "Match by nothing from now on: every view is withdrawn",
 		Long: `Ask the running matcher to match by nothing from now on, and wait until all views, ambiguous groups and unmatched records
-are withdrawn. It wins over orgs[].link of the configuration until the next activate.` + exitHelp,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return s.activate(c, app.ActivateOptions{Org: org, Wait: wait})
-		},
-	}
-	c.Flags().StringVar(&org, "org", "", "`ALIAS` of the org (needed only with several)")
-	c.Flags().DurationVar(&wait, "wait", defaultWait, "how long to wait for the matcher")
+are withdrawn. It wins over orgs[].link of the configuration until the next activate or reset.` + exitHelp,
+	})
+}
+
+// identifierWithout is an activation that names no fields.
+func (s *shell) identifierWithout(opts app.ActivateOptions, c *cobra.Command) *cobra.Command {
+	c.RunE = func(c *cobra.Command, _ []string) error { return s.activate(c, opts) }
+	c.Flags().StringVar(&opts.Org, "org", "", "`ALIAS` of the org (needed only with several)")
+	c.Flags().DurationVar(&opts.Wait, "wait", defaultWait, "how long to wait for the matcher")
 	return c
 }
 
@@ -311,10 +327,7 @@ func (s *shell) activate(c *cobra.Command, opts app.ActivateOptions) error {
 		return err
 	}
 	if s.json {
-		if err := json.NewEncoder(s.out).Encode(done); err != nil {
-			return fmt.Errorf("write JSON: %w", err)
-		}
-		return nil
+		return s.emit(done)
 	}
 	printActivation(s.out, done, opts.Wait)
 	return nil

@@ -18,7 +18,7 @@ func TestIdentifierRefusesWrongUsage(t *testing.T) {
 		args  string
 		words string
 	}{
-		{"identifier guess", "suggest, preview, activate or deactivate"},
+		{"identifier guess", "suggest, preview, activate, reset or deactivate"},
 		{"identifier activate OneField", "identifier suggest"},
 		{"identifier preview A b --near-miss maybe", "give on or off"},
 		{"identifier preview A b --cardinality few", "many_to_many"},
@@ -41,6 +41,22 @@ func TestIdentifierSaysWhatIsMissing(t *testing.T) {
 	}
 	if exit, out, _ := b.run("identifier", "deactivate", "-c", config, "--json"); exit != exitDone || !strings.Contains(out, `"outcome":"recorded"`) {
 		t.Errorf("deactivate --json: exit status %d, %q", exit, out)
+	}
+	b.refused([]string{"identifier", "reset", "-c", config}, exitFailed, "no link is configured to go back to")
+}
+
+func TestResetGoesBackToTheConfiguredLink(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	config := b.config("orgs:\n  - alias: acme\n    link: {salesforce_field: No__c, erp_field: number}\n")
+	if exit, out, said := b.run("identifier", "deactivate", "-c", config); exit != exitDone || !strings.Contains(out, "Before: No__c = number") {
+		t.Fatalf("exit status %d, %q, %q", exit, out, said)
+	}
+	if exit, out, said := b.run("identifier", "reset", "-c", config); exit != exitDone || !strings.Contains(out, "Before: none\nNow:    No__c = number") {
+		t.Fatalf("exit status %d, %q, %q", exit, out, said)
+	}
+	if exit, out, said := b.run("identifier", "deactivate", "-c", config, "--json"); exit != exitDone || !strings.Contains(out, `"previous":{"salesforce_field":"No__c","erp_field":"number"`) {
+		t.Errorf("after a reset: exit status %d, %q, %q", exit, out, said)
 	}
 }
 

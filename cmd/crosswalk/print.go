@@ -34,3 +34,6 @@ func plural(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// emit prints one JSON value on a line of its own.
+func (s *shell) emit(v any) error { return jsonLines(s.out, []any{v}) }

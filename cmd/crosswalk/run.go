@@ -1,7 +1,8 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -31,20 +32,28 @@ Without kafka.brokers an embedded Kafka and registry run in this process; their 
 			if err != nil {
 				return err
 			}
-			return app.New(cfg, log).Run(c.Context(), args, s.printEndpoints)
+			ctx, stop := context.WithCancelCause(c.Context())
+			defer stop(nil)
+			var unsaid error // who waits for the endpoints cannot be told them
+			err = app.New(cfg, log).Run(ctx, args, func(e app.Endpoints) {
+				if unsaid = s.printEndpoints(e); unsaid != nil {
+					stop(unsaid)
+				}
+			})
+			return cmp.Or(unsaid, err)
 		},
 	}
 }
 
 // printEndpoints says where the parts of this process listen, once they do.
-func (s *shell) printEndpoints(e app.Endpoints) {
+func (s *shell) printEndpoints(e app.Endpoints) error {
 	if s.json {
-		_ = json.NewEncoder(s.out).Encode(e)
-		return
+		return s.emit(e)
 	}
 	fmt.Fprintf(s.out, "Kafka            %s\n", e.Kafka)
 	fmt.Fprintf(s.out, "Schema registry  %s\n", e.Registry)
 	if e.Console != "" {
 		fmt.Fprintf(s.out, "Console          %s\n", e.Console)
 	}
+	return nil
 }

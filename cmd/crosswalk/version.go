@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -18,7 +17,7 @@ func (s *shell) version() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			v := buildVersion()
 			if s.json {
-				return json.NewEncoder(s.out).Encode(v)
+				return s.emit(v)
 			}
 			_, err := fmt.Fprintf(s.out, "crosswalk %s (commit %s, %s, %s)\n", v.Version, v.Commit, v.Go, v.Platform)
 			return err

@@ -19,14 +19,6 @@ const (
 	ControlTopic    = "crosswalk.control"
 )
 
-// TopicName returns the full name of an org's topic.
-func TopicName(org, name string) string {
-	if org == "" {
-		return name
-	}
-	return org + "." + name
-}
-
 // inputNames are the input topics by kind.
 var inputNames = map[join.Kind]string{
 	join.Account: AccountTopic, join.Contact: ContactTopic, join.Note: NoteTopic, join.Customer: CustomerTopic,
@@ -49,14 +41,14 @@ type names struct {
 }
 
 func newNames(org string) names {
-	n := names{kinds: map[string]join.Kind{}, deadLetter: TopicName(org, DeadLetterTopic), control: TopicName(org, ControlTopic)}
+	n := names{kinds: map[string]join.Kind{}, deadLetter: topic.Name(org, DeadLetterTopic), control: topic.Name(org, ControlTopic)}
 	for kind := join.Account; kind <= join.Customer; kind++ {
-		name := TopicName(org, inputNames[kind])
+		name := topic.Name(org, inputNames[kind])
 		n.kinds[name] = kind
 		n.inputs = append(n.inputs, name)
 	}
 	for t, o := range outputs {
-		n.outputs[t] = TopicName(org, o.name)
+		n.outputs[t] = topic.Name(org, o.name)
 	}
 	return n
 }

@@ -21,7 +21,9 @@ import (
 type ActivateOptions struct {
 	Org  string         // alias; needed only with several
 	Link *customer.Link // nil removes the link
-	Wait time.Duration  // how long the matcher is waited for
+	// Reset goes back to the configured link, whatever Link is: what was activated is forgotten.
+	Reset bool
+	Wait  time.Duration // how long the matcher is waited for
 }
 
 // Activation is what became of a request to set or to remove the link.
@@ -56,7 +58,14 @@ func (a *App) Activate(ctx context.Context, opts ActivateOptions) (Activation, e
 		return Activation{}, err
 	}
 	defer p.close()
-	if opts.Link != nil {
+	if opts.Reset {
+		if !org.Link.Set() {
+			return Activation{}, errors.New("no link is configured to go back to: set orgs[].link.salesforce_field and erp_field, or use crosswalk identifier deactivate")
+		}
+		configured := linkOf(org.Link)
+		opts.Link = &configured
+	}
+	if opts.Link != nil && !opts.Reset {
 		if err := p.check(ctx, org, *opts.Link); err != nil {
 			return Activation{}, err
 		}
@@ -65,7 +74,7 @@ func (a *App) Activate(ctx context.Context, opts ActivateOptions) (Activation, e
 	if err != nil {
 		return Activation{}, err
 	}
-	r := &request{app: a, platform: p, org: org, began: time.Now(), Activation: Activation{
+	r := &request{app: a, platform: p, org: org, reset: opts.Reset, began: time.Now(), Activation: Activation{
 		ID: "activation-" + rand.Text(), Previous: previous, Link: opts.Link,
 	}}
 	if err := r.open(ctx); err != nil {
@@ -90,6 +99,7 @@ type request struct {
 	app      *App
 	platform *platform
 	org      *config.Org
+	reset    bool
 	began    time.Time
 
 	writer          *topic.Writer
@@ -140,6 +150,9 @@ func (r *request) record(ctx context.Context) (err error) {
 	value, err := record.Append(avro.Frame(nil, r.control.schema))
 	if err != nil {
 		return err
+	}
+	if r.reset {
+		value = nil // without a request the matcher follows the configuration
 	}
 	if err := r.write(ctx, topic.Record{Topic: r.control.topic, Key: []byte(matcher.ControlKey(r.org.Alias)), Value: value}); err != nil {
 		return err

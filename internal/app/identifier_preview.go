@@ -13,10 +13,11 @@ import (
 
 // Preview says what an activation would do.
 type Preview struct {
-	Accounts  int            `json:"accounts"`  // live records
-	Customers int            `json:"customers"` // of the ERP
-	Current   *customer.Link `json:"current"`   // nil: none is set
-	Link      customer.Link  `json:"link"`      // that is previewed
+	Accounts  int            `json:"accounts"`    // live records
+	Customers int            `json:"customers"`   // of the ERP
+	Broken    int            `json:"undecodable"` // records of both that could not be decoded, and are left out
+	Current   *customer.Link `json:"current"`     // nil: none is set
+	Link      customer.Link  `json:"link"`        // that is previewed
 	Before    Outcome        `json:"before"`
 	After     Outcome        `json:"after"`
 	Gained    []string       `json:"gained"` // first keys of the ERP customers that would become matched
@@ -85,7 +86,7 @@ func (a *App) Preview(ctx context.Context, alias string, link customer.Link, pro
 	if in.Customers, err = customers.only(ctx, paths); err != nil {
 		return out, err
 	}
-	out.Accounts, out.Customers = len(in.Accounts), len(in.Customers)
+	out.Accounts, out.Customers, out.Broken = len(in.Accounts), len(in.Customers), accounts.broken+customers.broken
 	if err := bothThere(org, out.Accounts, out.Customers); err != nil {
 		return out, err
 	}

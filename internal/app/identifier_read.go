@@ -24,6 +24,7 @@ type population struct {
 	newest  map[digest]place
 	walkers map[int]*avro.Walker // nil where the schema cannot be read
 	tick    func()               // called for every record that is read
+	broken  int                  // records that the last each could not decode
 }
 
 type digest [2]uint64
@@ -71,16 +72,21 @@ func (pop *population) read(ctx context.Context, fn func(*topic.Record) error) e
 }
 
 // each calls fn for every live record, in no order; key and body are valid until fn returns. What cannot be decoded is left
-// out, as the matcher leaves it out (R4).
+// out, as the matcher leaves it out (R4), and counted.
 func (pop *population) each(ctx context.Context, fn func(key []byte, w *avro.Walker, body []byte)) error {
+	pop.broken = 0
 	return pop.read(ctx, func(r *topic.Record) error {
 		at, known := pop.newest[pop.digest(r.Key)]
 		if !known || at.offset != r.Offset || at.partition != r.Partition || r.Value == nil {
 			return nil
 		}
 		w, body, err := pop.walker(ctx, r.Value)
-		if err != nil || w == nil || w.Check(body) != nil {
+		if err != nil {
 			return err
+		}
+		if w == nil || w.Check(body) != nil {
+			pop.broken++
+			return nil
 		}
 		if pop.deleted != nil {
 			if flag, err := w.Lookup(body, pop.deleted...); err != nil || flag.True {

@@ -15,10 +15,11 @@ import (
 
 // Suggestion ranks the pairs of fields that could be the link.
 type Suggestion struct {
-	Accounts  int            `json:"accounts"`  // live records that were compared
-	Customers int            `json:"customers"` // of the ERP
-	Order     string         `json:"order"`     // how the pairs are ranked
-	Pairs     []suggest.Pair `json:"pairs"`     // best first; those that have nothing in common are left out
+	Accounts  int            `json:"accounts"`    // live records that were compared
+	Customers int            `json:"customers"`   // of the ERP
+	Broken    int            `json:"undecodable"` // records of both that could not be decoded, and are left out
+	Order     string         `json:"order"`       // how the pairs are ranked
+	Pairs     []suggest.Pair `json:"pairs"`       // best first; those that have nothing in common are left out
 }
 
 // Suggest compares every field of the Accounts with every field of the ERP customers, by their topics as they are now.
@@ -45,7 +46,9 @@ func (a *App) Suggest(ctx context.Context, alias string, progress func(total, do
 	if err != nil {
 		return Suggestion{}, err
 	}
-	out := Suggestion{Accounts: survey.Accounts.Records(), Customers: survey.Customers.Records(), Order: suggest.Order}
+	out := Suggestion{
+		Accounts: survey.Accounts.Records(), Customers: survey.Customers.Records(), Broken: accounts.broken + customers.broken, Order: suggest.Order,
+	}
 	if err := bothThere(org, out.Accounts, out.Customers); err != nil {
 		return out, err
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"crosswalk/consumers/matcher"
 	"crosswalk/internal/avro"
 	"crosswalk/internal/config"
 	"crosswalk/internal/customer"
@@ -49,7 +48,7 @@ func (a *App) org(alias string) (*config.Org, error) {
 }
 
 // topicName is the full name of an org's topic.
-func topicName(org *config.Org, name string) string { return matcher.TopicName(org.Alias, name) }
+func topicName(org *config.Org, name string) string { return topic.Name(org.Alias, name) }
 
 // Views returns the matched customers by key; with a key, that one, or an error that says where else to look.
 func (a *App) Views(ctx context.Context, alias, key string) ([]customer.View, error) {

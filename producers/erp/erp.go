@@ -63,12 +63,7 @@ type Config struct {
 
 // topics are the names of what is written.
 func (c *Config) topics() topics {
-	name := func(t string) string {
-		if c.Org == "" {
-			return t
-		}
-		return c.Org + "." + t
-	}
+	name := func(t string) string { return topic.Name(c.Org, t) }
 	return topics{customer: name(Topic), position: name(positionTopic), deadletter: name(deadLetterTopic)}
 }
 

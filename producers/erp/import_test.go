@@ -83,6 +83,11 @@ func TestRefusedImportsPublishNothing(t *testing.T) {
 	if _, err := b.imported("ar", "full", importHead+"C9,New,9,\n"); !errors.As(err, &tooMany) || tooMany.Deletes != 3 || tooMany.Of != 3 {
 		t.Errorf("error %v, want a refusal to delete 3 of 3", err)
 	}
+	none := source("ar", "full")
+	none.MaxDeleteShare = new(0.0)
+	if _, err := ImportFile(b.ctx, b.config, Import{Path: b.file(importHead + "C1,Acme,1,\nC2,Beta,2,\n"), Source: none}); !errors.As(err, &tooMany) || tooMany.Deletes != 1 {
+		t.Errorf("error %v, want a refusal to delete any", err)
+	}
 	if _, err := b.imported("ar", "full", "No,Nom,Balance\nC9,New,9\n"); err == nil || !strings.Contains(err.Error(), `no column "Name"`) {
 		t.Errorf("error %v, want one that names the missing column", err)
 	}

@@ -177,12 +177,7 @@ type topics struct {
 }
 
 func newTopics(org string) topics {
-	name := func(n string) string {
-		if org == "" {
-			return n
-		}
-		return org + "." + n
-	}
+	name := func(n string) string { return topic.Name(org, n) }
 	t := topics{
 		entity: map[string]string{"Account": name("salesforce.account"), "Contact": name("salesforce.contact")},
 		note:   name("salesforce.note"), position: name("crosswalk.position"), audit: name("crosswalk.audit"),

@@ -20,7 +20,7 @@ import (
 func inputs(o options) []string {
 	var out []string
 	for _, name := range []string{matcher.AccountTopic, matcher.ContactTopic, matcher.CustomerTopic} {
-		out = append(out, matcher.TopicName(o.Org, name))
+		out = append(out, topic.Name(o.Org, name))
 	}
 	return out
 }
@@ -29,7 +29,7 @@ func inputs(o options) []string {
 func outputs(o options) []string {
 	var out []string
 	for _, name := range []string{matcher.ViewTopic, matcher.AmbiguousTopic, matcher.UnmatchedTopic} {
-		out = append(out, matcher.TopicName(o.Org, name))
+		out = append(out, topic.Name(o.Org, name))
 	}
 	return out
 }
@@ -40,7 +40,7 @@ func copyAll(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	to := matcher.TopicName(o.Org, "bench.copy")
+	to := topic.Name(o.Org, "bench.copy")
 	if err := k.Ensure(ctx, topic.Spec{Name: to, Partitions: o.Partitions}); err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func probe(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	view := matcher.TopicName(o.Org, matcher.ViewTopic)
+	view := topic.Name(o.Org, matcher.ViewTopic)
 	ends, err := k.Offsets(ctx, view)
 	if err != nil {
 		return err
