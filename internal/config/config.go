@@ -172,7 +172,7 @@ type ERPSource struct {
 	Postgres Postgres      `yaml:"postgres"`
 	Topic    SourceTopic   `yaml:"topic"`
 
-	Mode           string  `yaml:"mode"`             // full (the whole list: what it does not name is deleted), delta; default delta
+	Mode           string   `yaml:"mode"`             // full (the whole list: what it does not name is deleted), delta; default delta
 	MaxDeleteShare *float64 `yaml:"max_delete_share"` // a full import that would delete more is refused; 0 refuses any; default 0.2
 
 	// How files are read.
