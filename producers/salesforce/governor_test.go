@@ -201,7 +201,8 @@ func TestNotesWaitBeforeSnapshots(t *testing.T) {
 // TestRefusedCallsWait has Salesforce refuse every call for a while, at a start and later: the producer waits and asks again.
 func TestRefusedCallsWait(t *testing.T) {
 	t.Parallel()
-	m := &meter{}
+	limit := simulator.Rule{Kind: "limit", Path: "/services/data/*/*", Count: -1}
+	m := &meter{after: 4, then: func(s *simulator.Simulator) { s.Inject(limit) }}
 	b := budgeted(t, m, simulator.Config{})
 	client, err := sfapi.New(sfapi.Config{
 		Tokens: b.config.Tokens, AllowAnyHost: true, Logger: b.config.Logger,
@@ -209,15 +210,12 @@ func TestRefusedCallsWait(t *testing.T) {
 	})
 	b.must(err)
 	b.config.Client = client
-	limit := simulator.Rule{Kind: "limit", Path: "/services/data/*/*", Count: -1}
 	b.sim.Inject(limit)
 	p := b.start()
 	if pause := b.awaitPause(p, "needed"); !strings.Contains(pause.Reason, "API calls of the last 24 hours are used up") {
 		t.Errorf("the reason is %q", pause.Reason)
 	}
 	b.sim.ClearFaults()
-	b.await(p, func(s salesforce.Status) bool { return s.Snapshots["Account"].Rows > 0 })
-	b.sim.Inject(limit)
 	b.awaitPause(p, "snapshot")
 	id, err := b.sim.Org().Create("Account", org.Fields{"Name": "New"})
 	b.must(err)
