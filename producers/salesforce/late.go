@@ -33,14 +33,15 @@ func (l *loop) answer(f foreignRecord) error {
 // answerForeign looks at what stands between our own records in the topics.
 func (l *loop) answerForeign(ctx context.Context) error {
 	for _, s := range l.offsets.takeForeign() {
-		if err := l.answerSpan(ctx, s); err != nil {
+		if err := l.readSpan(ctx, s, l.takeForeign); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *loop) answerSpan(ctx context.Context, s span) error {
+// readSpan gives the records of a run to take.
+func (l *loop) readSpan(ctx context.Context, s span, take func(topic.Record) error) error {
 	ends, err := l.cfg.Kafka.Offsets(ctx, s.topic)
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func (l *loop) answerSpan(ctx context.Context, s span) error {
 			if rec.Partition != s.partition || rec.Offset < s.from || rec.Offset >= s.to {
 				continue
 			}
-			if err := l.takeForeign(rec); err != nil {
+			if err := take(rec); err != nil {
 				return err
 			}
 		}

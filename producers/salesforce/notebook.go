@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ type noteBook struct {
 	published map[string]int64 // by kind, since the start
 	refusals  refusals
 	envelope  *envelope // of its own: notes are published beside the loop
+	offsets   offsets   // what the book reflects of the topic
+	identity  map[string]string
+	late      map[string]string // kinds of the notes that a former producer wrote late, by id (W3); not answered yet
 }
 
 // noteEntry is what is remembered of a note.
@@ -37,85 +41,133 @@ type noteEntry struct {
 
 const noteMetaKey = "mn"
 
-// openBook reads what the local state does not have from the topic.
+// openBook brings the book up to the end of the topic, from the local state as far as that goes.
 func (n *notes) openBook(ctx context.Context) (*noteBook, error) {
-	b := &noteBook{loop: n.loop, envelope: newEnvelope(n.Producer), pending: map[string]noteEntry{}, published: map[string]int64{}}
-	identity, err := n.cfg.Kafka.Identity(ctx, n.topics.note)
+	b := &noteBook{
+		loop: n.loop, envelope: newEnvelope(n.Producer), pending: map[string]noteEntry{}, published: map[string]int64{}, late: map[string]string{},
+	}
+	var err error
+	if b.identity, err = n.cfg.Kafka.Identity(ctx, n.topics.note); err != nil {
+		return nil, err
+	}
+	ends, err := n.cfg.Kafka.Offsets(ctx, n.topics.note)
 	if err != nil {
 		return nil, err
 	}
-	data, ok, err := n.store.Get([]byte(noteMetaKey))
+	from, err := b.reflects(ends)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := n.cfg.Kafka.NewReader(topic.ReaderConfig{Topics: []string{n.topics.note}, From: from})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = reader.Close() }() // only ends the fetching
+	b.offsets.next = from
+	for f := (topic.Fetch{Next: from}); !f.CaughtUp(ends); {
+		if f, err = reader.Poll(ctx); err != nil {
+			return nil, err
+		}
+		for _, r := range f.Records {
+			if err := b.recall(ctx, r); err != nil {
+				return nil, err
+			}
+		}
+		b.offsets.next = f.Next
+		b.offsets.next = b.offsets.snapshot()
+		if len(b.pending) >= rebuildBatch {
+			if err := b.save(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b, b.save()
+}
+
+// reflects returns what the local state reflects of the topic, and empties it when it is of no use.
+func (b *noteBook) reflects(ends map[string][]topic.Range) (topic.Position, error) {
+	data, ok, err := b.loop.store.Get([]byte(noteMetaKey))
 	if err != nil {
 		return nil, err
 	}
 	var m meta
-	if ok && json.Unmarshal(data, &m) == nil && maps.Equal(m.Topics, identity) && time.Since(time.UnixMilli(m.SavedAt)) < copyLife {
-		return b, b.stamp(identity)
+	if ok && json.Unmarshal(data, &m) == nil && m.fits(b.identity, ends) {
+		return m.Offsets, nil
 	}
-	b.fresh = !ok || len(m.Topics) > 0 && !maps.Equal(m.Topics, identity)
-	batch := n.store.NewBatch()
+	b.fresh = !ok || len(m.Topics) > 0 && !maps.Equal(m.Topics, b.identity)
+	batch := b.loop.store.NewBatch()
 	batch.DeletePrefix([]byte(notePrefix))
+	batch.Delete([]byte(noteMetaKey))
 	if err := batch.Commit(); err != nil {
 		return nil, err
 	}
-	_, err = n.cfg.Kafka.ReadAll(ctx, []string{n.topics.note}, func(r topic.Record) error { return b.recall(ctx, r) })
-	if err != nil {
-		return nil, err
+	from := topic.Position{}
+	for name, parts := range ends {
+		for _, p := range parts {
+			from[name] = append(from[name], p.First)
+		}
 	}
-	if err := b.commit(ctx); err != nil {
-		return nil, err
-	}
-	return b, b.stamp(identity)
+	return from, nil
 }
 
-// stamp notes which topic the book is about, and when.
-func (b *noteBook) stamp(identity map[string]string) error {
-	data, err := json.Marshal(meta{Topics: identity, SavedAt: time.Now().UnixMilli()})
-	if err != nil {
-		return err
+// stamp adds to batch what the book reflects once it is committed. While late records are not answered it goes on reflecting what
+// is before them, so that they are found again after a crash.
+func (b *noteBook) stamp(batch *state.Batch) error {
+	if b.offsets.foreigners() || len(b.late) > 0 {
+		return nil
 	}
-	batch := b.loop.store.NewBatch()
+	data, err := json.Marshal(meta{Topics: b.identity, Offsets: b.offsets.snapshot(), SavedAt: time.Now().UnixMilli(), Pos: map[int64]int64{}})
+	if err != nil {
+		return fmt.Errorf("encode what the notes' book reflects: %w", err)
+	}
 	batch.Set([]byte(noteMetaKey), data)
-	return batch.Commit()
+	return nil
 }
 
-// recall takes a record of the topic into the book.
+// recall takes a record of the topic into the book: the highest version counts, and a lower one behind it is late (W3).
 func (b *noteBook) recall(ctx context.Context, r topic.Record) error {
 	h, _, err := parseHeaders(r)
 	if err != nil {
 		return err
 	}
 	old, err := b.load(string(r.Key))
-	if err != nil || !old.version.Less(h.Version) {
+	if err != nil || h.Version == old.version {
 		return err
 	}
-	e := noteEntry{version: h.Version}
-	if r.Value != nil {
-		id, body, err := avro.Unframe(r.Value)
-		if err != nil {
-			return err
-		}
-		text, err := b.loop.cfg.Registry.Schema(ctx, id)
-		if err != nil {
-			return err
-		}
-		walker, err := avro.NewWalker(text)
-		if err != nil {
-			return err
-		}
-		note, err := walker.Note(body)
-		if err != nil {
-			return err
-		}
-		if e, err = entryOf(&note, h.Version); err != nil {
-			return err
-		}
+	e, err := b.read(ctx, r, h.Version)
+	if err != nil {
+		return err
+	}
+	if h.Version.Less(old.version) {
+		b.late[string(r.Key)] = old.kind
+		return nil
 	}
 	b.pending[string(r.Key)] = e
-	if len(b.pending) >= rebuildBatch {
-		return b.commit(ctx)
-	}
 	return nil
+}
+
+// read makes the entry that a record of the topic stands for.
+func (b *noteBook) read(ctx context.Context, r topic.Record, v change.Version) (noteEntry, error) {
+	if r.Value == nil {
+		return noteEntry{version: v}, nil
+	}
+	id, body, err := avro.Unframe(r.Value)
+	if err != nil {
+		return noteEntry{}, err
+	}
+	text, err := b.loop.cfg.Registry.Schema(ctx, id)
+	if err != nil {
+		return noteEntry{}, err
+	}
+	walker, err := avro.NewWalker(text)
+	if err != nil {
+		return noteEntry{}, err
+	}
+	note, err := walker.Note(body)
+	if err != nil {
+		return noteEntry{}, err
+	}
+	return entryOf(&note, v)
 }
 
 func entryOf(note *avro.Note, v change.Version) (noteEntry, error) {
@@ -189,7 +241,13 @@ func (b *noteBook) remove(ctx context.Context, n *notes, id string) error {
 func (b *noteBook) send(ctx context.Context, n *notes, id string, value []byte, v change.Version, op change.Op, at int64) error {
 	record := b.envelope.record("note", n.topics.note, id, change.Headers{Version: v, AsOf: n.now(), Op: op}, at)
 	record.Value = value
-	return n.writer.Send(ctx, record, b.refusals.acked)
+	return n.writer.Send(ctx, record, b.acked)
+}
+
+// acked takes note of what became of a note.
+func (b *noteBook) acked(r topic.Record, err error) {
+	b.offsets.acked(r, err)
+	b.refusals.acked(r, err)
 }
 
 // deleteMissing deletes the published notes of a kind that a full read did not show.
@@ -222,8 +280,17 @@ func (b *noteBook) commit(ctx context.Context) error {
 		return err
 	}
 	b.envelope.reset()
+	return b.save()
+}
+
+// save commits the entries to the local state, with the offsets that they reflect.
+func (b *noteBook) save() error {
 	batch := b.loop.store.NewBatch()
 	b.flush(batch)
+	if err := b.stamp(batch); err != nil {
+		batch.Discard()
+		return err
+	}
 	clear(b.pending)
 	return batch.Commit()
 }

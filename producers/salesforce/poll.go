@@ -86,6 +86,9 @@ func (n *notes) poll(ctx context.Context, o noteObject) error {
 	if err := n.do(ctx, func() error { n.epoch = n.m.Epoch(); return nil }); err != nil {
 		return err
 	}
+	if err := n.answerLate(ctx); err != nil {
+		return err
+	}
 	now, err := n.cfg.Client.ServerTime(ctx)
 	if err != nil {
 		return err

@@ -111,6 +111,35 @@ func (o *offsets) takeForeign() []span {
 	return found
 }
 
+// giveBack returns runs that could not be read.
+func (o *offsets) giveBack(spans []span) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.foreign = append(o.foreign, spans...)
+}
+
+// foreigners reports whether runs were found that nobody has taken yet.
+func (o *offsets) foreigners() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.foreign) > 0
+}
+
+// reach takes note of the topic's ends, so that what others wrote behind our last record is a run, too. Everything of ours must be
+// acknowledged.
+func (o *offsets) reach(ends map[string][]topic.Range) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name, parts := range o.next {
+		for i, p := range ends[name] {
+			if i < len(parts) && p.End > parts[i] {
+				o.foreign = append(o.foreign, span{name, int32(i), parts[i], p.End})
+				parts[i] = p.End
+			}
+		}
+	}
+}
+
 func (o *offsets) snapshot() topic.Position {
 	o.mu.Lock()
 	defer o.mu.Unlock()
