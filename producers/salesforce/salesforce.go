@@ -51,6 +51,7 @@
 package salesforce
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,13 +197,13 @@ func New(cfg Config) (*Producer, error) {
 }
 
 // Task is the name of the producer's task: its transactional id, and its place in a group of processes.
-func (p *Producer) Task() string { return "crosswalk-" + p.org() + "-salesforce" }
+func (p *Producer) Task() string { return TaskName(p.cfg.Org) }
+
+// TaskName is the name of the task of an org's producer; the org of the empty alias is called default.
+func TaskName(org string) string { return "crosswalk-" + cmp.Or(org, "default") + "-salesforce" }
 
 func (p *Producer) org() string {
-	if p.cfg.Org == "" {
-		return "default"
-	}
-	return p.cfg.Org
+	return cmp.Or(p.cfg.Org, "default")
 }
 
 // Run takes over the task, brings the topics up to the org and keeps them there until ctx ends. An error says what
