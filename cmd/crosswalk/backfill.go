@@ -34,7 +34,11 @@ func (s *shell) backfill() *cobra.Command {
 the topics is published, what is gone becomes a tombstone. All restrictions that are given must hold; without any, the
 whole object is read. The running producer does it; when none runs, this command does it by itself.
 
-Ctrl-C leaves a running producer at work. It is resumed after a crash; backfill list says how far each is.` + exitHelp,
+Ctrl-C leaves a running producer at work. Without one, the backfill stays recorded, and the next crosswalk run goes on with
+it where it was, as it does after a crash; backfill list says how far each is.
+
+Exit status: 0 done, 1 failed, cancelled or stopped before it was done, 2 wrong usage or configuration, 3 done, but rows were
+rejected (they are in crosswalk.deadletter) or its notes say what could not be covered.`,
 		Example: `  crosswalk backfill Account Contact --since 24h --dry-run
   crosswalk backfill Account --since 2026-11-01 --until 2026-11-02T12:00:00Z
   crosswalk backfill Contact --where "MailingCountry = 'CH'"
@@ -68,7 +72,7 @@ Ctrl-C leaves a running producer at work. It is resumed after a crash; backfill 
 	flags.StringVar(&f.ids, "ids", "", "only these records: `IDS` separated by commas, @FILE, or - for standard input")
 	flags.StringVar(&f.where, "where", "", "only records that fulfil this SOQL `CONDITION`")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "count, and print what it would cost; nothing is changed")
-	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait until it is done")
+	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait until it is done; when no producer runs, only record it")
 	c.AddCommand(s.backfillList(), s.backfillSteer(producer.AskPause, "Hold a backfill"),
 		s.backfillSteer(producer.AskResume, "Go on with a paused backfill"), s.backfillSteer(producer.AskCancel, "Give a backfill up"))
 	for _, sub := range c.Commands() {
@@ -161,13 +165,16 @@ func (s *shell) doBackfill(ctx context.Context, a *app.App, opts app.BackfillOpt
 	}
 	b, err := a.Backfill(ctx, opts)
 	bar.done()
-	if ctx.Err() != nil && b.ID != "" {
-		fmt.Fprintf(s.err, "Backfill %s goes on without this command. See 'crosswalk backfill list'; end it with 'crosswalk backfill cancel %s'.\n", b.ID, b.ID)
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, app.ErrRejects) {
 		return err
 	}
-	return s.printBackfills([]producer.Backfill{b})
+	if b.Recorded {
+		fmt.Fprintln(s.err, "No producer of this org runs: the backfill is only recorded, and begins with the next 'crosswalk run'.")
+	}
+	if printed := s.printBackfills([]producer.Backfill{b.Backfill}); printed != nil {
+		return printed
+	}
+	return err
 }
 
 func (s *shell) backfillList() *cobra.Command {
@@ -203,7 +210,10 @@ func (s *shell) backfillSteer(kind, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.printBackfills([]producer.Backfill{b})
+			if b.Recorded {
+				fmt.Fprintf(s.err, "No producer of this org follows now: the %s is only recorded, and takes effect when the next 'crosswalk run' starts.\n", kind)
+			}
+			return s.printBackfills([]producer.Backfill{b.Backfill})
 		},
 	}
 	c.Flags().StringVar(&org, "org", "", "`ALIAS` of the org (needed only with several)")
@@ -244,20 +254,39 @@ func (s *shell) printBill(b *producer.Bill) error {
 		return nil
 	}
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "OBJECT\tWAY\tROWS\tAPI CALLS\tBULK JOBS")
+	fmt.Fprintln(t, "OBJECT\tWAY\tROWS\tAPI CALLS\tBULK JOBS\tABOUT")
 	for _, l := range b.Objects {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\n", l.Object, l.Way, l.Rows, l.Calls, l.Jobs)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%s\n", l.Object, l.Way, l.Rows, l.Calls, l.Jobs, megabytes(l.Bytes))
 	}
-	fmt.Fprintf(t, "all\t\t%d\t%d\t%d\n", b.Rows, b.Calls, b.Jobs)
+	fmt.Fprintf(t, "all\t\t%d\t%d\t%d\t%s\n", b.Rows, b.Calls, b.Jobs, megabytes(b.Bytes))
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}
+	fmt.Fprintf(s.out, "\nIt would take about %s: assumed are %d rows a second and %.1f s a call. Sizes are from a sample of rows.\n",
+		minutes(b.Minutes), producer.BillRowsPerSecond, producer.BillSecondsPerCall)
 	if b.Max > 0 {
-		fmt.Fprintf(s.out, "\nThe org has %d of %d API calls left today; this takes %s of them.\n", b.Remaining, b.Max, percent(float64(b.Calls)/float64(max(1, b.Remaining))))
+		fmt.Fprintf(s.out, "The org has %d of %d API calls left today. %s of the %d stay for its other apps (api_reserve): %d are left, and this takes %d.\n",
+			b.Remaining, b.Max, percent(b.Reserve), b.Max, b.Left, b.Calls)
 	}
 	if !b.Allowed {
-		fmt.Fprintf(s.out, "%s of a day's calls stay for the org's other apps: the backfill would wait until enough are free.\n", percent(b.Reserve))
+		fmt.Fprintln(s.out, "That is too few: the backfill would wait until enough are free.")
 	}
 	fmt.Fprintln(s.out, "Nothing was changed.")
 	return nil
+}
+
+// megabytes says a size so that a person can compare it.
+func megabytes(n int64) string {
+	if n < 100_000 {
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+// minutes says how long something takes.
+func minutes(m float64) string {
+	if m < 1 {
+		return "a minute"
+	}
+	return fmt.Sprintf("%.0f minutes", m)
 }

@@ -62,7 +62,14 @@ func TestRegistryThatIsNotThere(t *testing.T) {
 // simulated is an org that is simulated in the test's process.
 func simulated(t *testing.T, config org.Config) simulator.Ready {
 	t.Helper()
-	s, err := simulator.New(simulator.Config{Org: config, Logger: slog.New(slog.DiscardHandler)})
+	return simulatedBy(t, simulator.Config{Org: config})
+}
+
+// simulatedBy is simulated with more than the org to choose.
+func simulatedBy(t *testing.T, config simulator.Config) simulator.Ready {
+	t.Helper()
+	config.Logger = slog.New(slog.DiscardHandler)
+	s, err := simulator.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,75 +26,89 @@ type BackfillOptions struct {
 	Seen func(salesforce.Backfill) // is told how far it is; nil: nobody wants to know
 }
 
-// ErrBackfill says that a backfill ended without being done; its text has the reason.
+// ErrBackfill says that a backfill is not done; its text has the reason.
 var ErrBackfill = errors.New("the backfill is not done")
 
-// Backfill asks the org's producer to read records again and, when asked to, waits until it has. When no producer takes the
-// request up, this process takes the task over, does the work and ends. A context that ends leaves a running producer at
-// work: the request is recorded.
-func (a *App) Backfill(ctx context.Context, opts BackfillOptions) (salesforce.Backfill, error) {
-	var b salesforce.Backfill
+// BackfillAnswer is what became of a request.
+type BackfillAnswer struct {
+	salesforce.Backfill
+	Recorded bool // nobody runs who could follow it: the next producer to start does
+}
+
+// Backfill asks the org's producer to read records again and, when asked to, waits until it has. When no process runs one,
+// this process takes the task over, does the work and ends; without Wait, the request is recorded. A context that ends leaves
+// a running producer at work, and the request recorded in any case. The error is ErrRejects when it is done but for what its
+// notes say or rows that were rejected, and ErrBackfill when it is not done.
+func (a *App) Backfill(ctx context.Context, opts BackfillOptions) (BackfillAnswer, error) {
+	var none BackfillAnswer
 	if _, err := salesforce.CheckBackfill(&opts.Ask); err != nil {
-		return b, err
+		return none, err
 	}
 	org, p, err := a.about(ctx, opts.Org)
 	if err != nil {
-		return b, err
+		return none, err
 	}
 	defer p.close()
 	if org.Salesforce.Auth.Flow == "" {
-		return b, fmt.Errorf("org %q has no Salesforce configured; see orgs[].salesforce in deploy/example/crosswalk.yaml", orgName(org))
+		return none, fmt.Errorf("org %q has no Salesforce configured; see orgs[].salesforce in deploy/example/crosswalk.yaml", orgName(org))
 	}
 	id := time.Now().UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:4])
 	err = a.writeControl(ctx, p, org, avro.Control{Kind: salesforce.AskBackfill, ID: id, Backfill: &opts.Ask}, id)
 	if err != nil {
-		return b, err
+		return none, err
 	}
 	f := &follower{app: a, platform: p, org: org, id: id, seen: opts.Seen}
-	if b, err = f.taken(ctx); err != nil || b.ID != "" && !opts.Wait {
-		return b, err
+	if opts.Wait {
+		return f.finish(ctx)
 	}
-	if b.ID == "" {
-		return f.alone(ctx)
+	held, err := f.held(ctx)
+	if err != nil {
+		return none, err
 	}
-	return f.until(ctx, salesforce.BackfillState.Over)
+	b, err := f.follow(ctx, func(*salesforce.Backfill) bool { return true })
+	return BackfillAnswer{b, !held}, err
 }
 
-// SteerBackfill pauses, resumes or cancels a backfill, and waits until its producer has followed.
-func (a *App) SteerBackfill(ctx context.Context, alias, kind, id string) (salesforce.Backfill, error) {
-	var b salesforce.Backfill
+// SteerBackfill pauses, resumes or cancels a backfill, and waits until its producer has followed. What nobody follows is
+// recorded.
+func (a *App) SteerBackfill(ctx context.Context, alias, kind, id string) (BackfillAnswer, error) {
+	var none BackfillAnswer
 	org, p, err := a.about(ctx, alias)
 	if err != nil {
-		return b, err
+		return none, err
 	}
 	defer p.close()
 	all, err := p.backfills(ctx, org)
 	if err != nil {
-		return b, err
+		return none, err
 	}
 	at := slices.IndexFunc(all, func(b salesforce.Backfill) bool { return b.ID == id })
 	if at < 0 {
-		return b, fmt.Errorf("org %q has no backfill %q; 'crosswalk backfill list' names them", orgName(org), id)
+		return none, fmt.Errorf("org %q has no backfill %q; 'crosswalk backfill list' names them", orgName(org), id)
 	}
-	if b = all[at]; b.State.Over() {
-		return b, fmt.Errorf("backfill %s is %s already: nothing is left to %s", id, b.State, kind)
+	b := all[at]
+	if b.State.Over() {
+		return none, fmt.Errorf("backfill %s is %s already: nothing is left to %s", id, b.State, kind)
 	}
 	asked := max(time.Now().UnixMilli(), b.SteeredAt.UnixMilli()+1)
 	err = a.writeControl(ctx, p, org, avro.Control{Kind: kind, ID: kind + "-" + rand.Text(), RequestedAt: asked, Task: &id}, id)
 	if err != nil {
-		return b, err
+		return none, err
 	}
 	f := &follower{app: a, platform: p, org: org, id: id}
-	waiting, cancel := context.WithTimeoutCause(ctx, takenWithin, errWaited)
+	if held, err := f.held(ctx); err != nil || !held {
+		return BackfillAnswer{b, true}, err
+	}
+	waiting, cancel := context.WithTimeoutCause(ctx, lookEvery, errWaited)
 	defer cancel()
 	followed, err := f.follow(waiting, func(b *salesforce.Backfill) bool { return b.SteeredAt.UnixMilli() >= asked || b.State.Over() })
 	if errors.Is(err, errWaited) {
-		return b, nil // recorded: the next producer to run follows
+		return BackfillAnswer{b, true}, nil
 	}
-	return followed, err
+	return BackfillAnswer{Backfill: followed}, err
 }
 
-// Backfills are those that the org's producers know of, oldest first.
+// Backfills are those that were asked for, oldest first.
 func (a *App) Backfills(ctx context.Context, alias string) ([]salesforce.Backfill, error) {
 	org, p, err := a.about(ctx, alias)
 	if err != nil {
@@ -103,8 +118,47 @@ func (a *App) Backfills(ctx context.Context, alias string) ([]salesforce.Backfil
 	return p.backfills(ctx, org)
 }
 
-// backfills reads what crosswalk.position keeps of them.
+// backfills reads what crosswalk.position keeps of them, and from crosswalk.control those that no producer took up yet.
 func (p *platform) backfills(ctx context.Context, org *config.Org) ([]salesforce.Backfill, error) {
+	all, err := p.requestedBackfills(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	known, err := p.knownBackfills(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	for i := range known {
+		all[known[i].ID] = known[i]
+	}
+	return slices.SortedFunc(maps.Values(all), func(x, y salesforce.Backfill) int {
+		return cmp.Or(x.RequestedAt.Compare(y.RequestedAt), cmp.Compare(x.ID, y.ID))
+	}), nil
+}
+
+// requestedBackfills are those that were asked for, by id, as nobody has begun them.
+func (p *platform) requestedBackfills(ctx context.Context, org *config.Org) (map[string]salesforce.Backfill, error) {
+	name, out := topicName(org, salesforce.ControlTopic), map[string]salesforce.Backfill{}
+	exists, err := p.kafka.Exists(ctx, name)
+	if err != nil || !exists {
+		return out, err
+	}
+	prefix := salesforce.ControlKey(org.Alias, salesforce.AskBackfill, "")
+	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
+		if r.Value == nil || !strings.HasPrefix(string(r.Key), prefix) {
+			return nil
+		}
+		record, err := p.control(ctx, r.Value)
+		if err == nil && record.Org == org.Alias && record.Kind == salesforce.AskBackfill {
+			out[record.ID] = salesforce.RequestedBackfill(&record)
+		}
+		return err
+	})
+	return out, err
+}
+
+// knownBackfills are those that a producer took up.
+func (p *platform) knownBackfills(ctx context.Context, org *config.Org) ([]salesforce.Backfill, error) {
 	name := topicName(org, "crosswalk.position")
 	exists, err := p.kafka.Exists(ctx, name)
 	if err != nil || !exists {
@@ -140,9 +194,6 @@ func (p *platform) backfills(ctx context.Context, org *config.Org) ([]salesforce
 		}
 		out = append(out, *b)
 	}
-	slices.SortFunc(out, func(x, y salesforce.Backfill) int {
-		return cmp.Or(x.RequestedAt.Compare(y.RequestedAt), cmp.Compare(x.ID, y.ID))
-	})
 	return out, nil
 }
 

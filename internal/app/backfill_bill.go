@@ -6,10 +6,7 @@ import (
 	"crosswalk/producers/salesforce"
 )
 
-// defaultReserve is the share of the org's daily calls that is left to its other apps unless configured.
-const defaultReserve = 0.2
-
-// EstimateBackfill says what a backfill would cost. It asks Salesforce for counts, and changes nothing.
+// EstimateBackfill says what a backfill would cost. It asks Salesforce for counts and a few rows, and changes nothing.
 func (a *App) EstimateBackfill(ctx context.Context, opts BackfillOptions) (salesforce.Bill, error) {
 	org, err := a.org(opts.Org)
 	if err != nil {
@@ -19,5 +16,5 @@ func (a *App) EstimateBackfill(ctx context.Context, opts BackfillOptions) (sales
 	if err != nil {
 		return salesforce.Bill{}, err
 	}
-	return salesforce.EstimateBackfill(ctx, client, &opts.Ask, org.Salesforce.BulkPageRows, defaultReserve)
+	return salesforce.EstimateBackfill(ctx, client, &opts.Ask, org.Salesforce.BulkPageRows, *org.Salesforce.APIReserve)
 }

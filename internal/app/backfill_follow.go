@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,21 +23,66 @@ type follower struct {
 	seen     func(salesforce.Backfill)
 }
 
-// takenWithin is how long a running producer may take to take a request up.
-const takenWithin = 15 * time.Second
+// lookEvery is how often is looked whether a process that was to do the work still runs.
+const lookEvery = 15 * time.Second
 
-// taken waits until a producer has taken the request up. The backfill is the zero one when none has: nobody runs.
-func (f *follower) taken(ctx context.Context) (salesforce.Backfill, error) {
-	if f.platform.broker != nil {
-		return salesforce.Backfill{}, nil // the embedded broker is this process's own: nobody else can run
+// held reports whether a process runs the org's Salesforce task, or is about to.
+func (f *follower) held(ctx context.Context) (bool, error) {
+	switch e := f.platform.endpoints; {
+	case f.platform.broker != nil:
+		return false, nil // the embedded broker is this process's own: nobody else can run
+	case e.Embedded:
+		return f.reported(ctx, e.Console)
+	default:
+		return f.platform.kafka.TaskHeld(ctx, group, salesforce.TaskName(f.org.Alias))
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, takenWithin, errWaited)
-	defer cancel()
-	b, err := f.follow(waiting, func(*salesforce.Backfill) bool { return true })
-	if errors.Is(err, errWaited) {
-		return salesforce.Backfill{}, nil
+}
+
+// reported asks the process that runs on this data_dir whether the org's producer is one of its components.
+func (f *follower) reported(ctx context.Context, console string) (bool, error) {
+	text, err := ask(ctx, console+"/api/status")
+	if err != nil {
+		return false, err
 	}
-	return b, err
+	var reply struct {
+		Orgs map[string]map[string]json.RawMessage `json:"orgs"`
+	}
+	if err := json.Unmarshal(text, &reply); err != nil {
+		return false, fmt.Errorf("read the status of the process that runs: %w", err)
+	}
+	return reply.Orgs[orgName(f.org)][Salesforce] != nil, nil
+}
+
+// finish waits until a producer has done the work: one that runs elsewhere, or, when there is none any more, one of this process.
+func (f *follower) finish(ctx context.Context) (BackfillAnswer, error) {
+	for {
+		held, err := f.held(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return f.left("it is recorded, and the next 'crosswalk run' goes on with it")
+		case err != nil:
+			return BackfillAnswer{}, err
+		case !held:
+			return f.alone(ctx)
+		}
+		waiting, cancel := context.WithTimeoutCause(ctx, lookEvery, errWaited)
+		b, err := f.follow(waiting, func(b *salesforce.Backfill) bool { return b.State.Over() })
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return f.left("the process that runs goes on with it")
+		case err == nil:
+			return BackfillAnswer{Backfill: b}, outcome(&b)
+		case !errors.Is(err, errWaited):
+			return BackfillAnswer{}, err
+		}
+	}
+}
+
+// left is the answer when the command is ended before the backfill is.
+func (f *follower) left(what string) (BackfillAnswer, error) {
+	return BackfillAnswer{Backfill: salesforce.Backfill{ID: f.id}}, fmt.Errorf(
+		"%w: this command was stopped; %s; see 'crosswalk backfill list', or give it up with 'crosswalk backfill cancel %s'", ErrBackfill, what, f.id)
 }
 
 // follow looks at the backfill until it is as wanted.
@@ -64,16 +110,7 @@ func (f *follower) follow(ctx context.Context, wanted func(*salesforce.Backfill)
 	}
 }
 
-// until follows it to its end.
-func (f *follower) until(ctx context.Context, over func(salesforce.BackfillState) bool) (salesforce.Backfill, error) {
-	b, err := f.follow(ctx, func(b *salesforce.Backfill) bool { return over(b.State) })
-	if err != nil {
-		return b, err
-	}
-	return b, outcome(&b)
-}
-
-// outcome is nil when a backfill was done.
+// outcome is nil when a backfill was done, and all of it.
 func outcome(b *salesforce.Backfill) error {
 	switch b.State {
 	case salesforce.BackfillFailed:
@@ -81,16 +118,19 @@ func outcome(b *salesforce.Backfill) error {
 	case salesforce.BackfillCancelled:
 		return fmt.Errorf("%w: %s was cancelled", ErrBackfill, b.ID)
 	}
+	if !b.Whole() {
+		return ErrRejects
+	}
 	return nil
 }
 
 var errBackfillOver = errors.New("the backfill is over")
 
 // alone does the backfill in this process, which takes the org's task over for as long.
-func (f *follower) alone(ctx context.Context) (salesforce.Backfill, error) {
+func (f *follower) alone(ctx context.Context) (BackfillAnswer, error) {
 	t, err := f.app.salesforceTask(f.platform, f.org)
 	if err != nil {
-		return salesforce.Backfill{}, err
+		return BackfillAnswer{}, err
 	}
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -107,9 +147,9 @@ func (f *follower) alone(ctx context.Context) (salesforce.Backfill, error) {
 	err = g.Wait()
 	switch {
 	case errors.Is(err, errBackfillOver):
-		return b, outcome(&b)
+		return BackfillAnswer{Backfill: b}, outcome(&b)
 	case ctx.Err() != nil:
-		return salesforce.Backfill{ID: f.id}, ctx.Err()
+		return f.left("it is recorded, and the next 'crosswalk run' or 'crosswalk backfill' goes on with it where it was")
 	}
-	return b, err
+	return BackfillAnswer{Backfill: b}, err
 }

@@ -71,6 +71,7 @@ type Part struct {
 	Read     int64  `json:"read"`     // of them, read
 	Changed  int64  `json:"changed"`  // records that differed from what was published; not counted for snapshots
 	Deleted  int64  `json:"deleted"`  // records found in lists of deletions
+	Rejected int64  `json:"rejected"` // rows that went to the dead letter topic while this part was read
 
 	Modstamp time.Time `json:"modstamp,omitzero"` // with ID the last row of the list that is dealt with
 	ID       string    `json:"id,omitempty"`
@@ -108,6 +109,12 @@ func (b *Backfill) Changed() (n int64) {
 		n += p.Changed
 	}
 	return n
+}
+
+// Whole reports that it is done, covered all that was asked for, and rejected no row.
+func (b *Backfill) Whole() bool {
+	rejected := slices.ContainsFunc(b.Parts, func(p Part) bool { return p.Rejected > 0 })
+	return b.State == BackfillDone && len(b.Notes) == 0 && !rejected
 }
 
 // request is what was asked for, ids included.
@@ -161,6 +168,9 @@ func (q *request) backfill() *Backfill {
 	}
 	return b
 }
+
+// RequestedBackfill is the beginning of what a control record of kind AskBackfill asks for, before any producer took it up.
+func RequestedBackfill(r *avro.Control) Backfill { return *requestOf(r).backfill() }
 
 // steer is a pause, a resume or a cancel.
 type steer struct {

@@ -253,7 +253,7 @@ func (e *errand) page(ctx context.Context, p *Part, rows *sfapi.RowReader) error
 		case errors.Is(err, io.EOF):
 			ended = true
 		case errors.As(err, &bad):
-			if err := e.reject(ctx, "backfill/"+e.b.ID+"/"+p.Job, []byte(bad.Raw), bad); err != nil {
+			if err := e.rejectRow(ctx, "backfill/"+e.b.ID+"/"+p.Job, []byte(bad.Raw), bad); err != nil {
 				return err
 			}
 			continue

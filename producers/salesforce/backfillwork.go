@@ -64,7 +64,9 @@ func more(n int) string {
 // part does what is left of one object.
 func (e *errand) part(ctx context.Context, p *Part) error {
 	for p.Phase != PhaseDone {
+		bad := e.badRows.Load()
 		next, err := e.phase(ctx, p)
+		e.desk.alter(func() { p.Rejected += e.badRows.Load() - bad })
 		if err != nil {
 			return err
 		}

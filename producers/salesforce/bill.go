@@ -2,20 +2,26 @@ package salesforce
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"strings"
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/sfapi"
 )
 
-// Bill is what a backfill would cost, from counts alone: nothing is read and nothing is changed.
+// Bill is what a backfill would cost, from counts and a sample of rows: nothing is published and nothing is changed.
 type Bill struct {
 	Objects   []BillLine `json:"objects"`
 	Calls     int64      `json:"calls"`     // API calls
 	Jobs      int64      `json:"bulkJobs"`  // Bulk query jobs
 	Rows      int64      `json:"rows"`      // records
+	Bytes     int64      `json:"bytes"`     // of the records as Salesforce sends them in JSON, from a sample; texts of ContentNotes left out
+	Minutes   float64    `json:"minutes"`   // at BillRowsPerSecond and BillSecondsPerCall
 	Remaining int64      `json:"remaining"` // API calls that the org has left today; 0: it has not said
 	Max       int64      `json:"max"`       // API calls that the org has a day
-	Reserve   float64    `json:"reserve"`   // share of them that is left to other apps
+	Reserve   float64    `json:"reserve"`   // share of them that is left to other apps (api_reserve)
+	Left      int64      `json:"left"`      // of Remaining, what the reserve leaves to Crosswalk
 	Allowed   bool       `json:"allowed"`   // the backfill fits without touching the reserve; it waits when it does not
 }
 
@@ -26,7 +32,18 @@ type BillLine struct {
 	Rows   int64  `json:"rows"`
 	Calls  int64  `json:"calls"`
 	Jobs   int64  `json:"bulkJobs"`
+	Bytes  int64  `json:"bytes"`
 }
+
+// The rates at which a bill reckons time. They are assumed, not measured at the org: a call's answer takes its time, and
+// rows have to be sent, compared and published.
+const (
+	BillRowsPerSecond  = 5000
+	BillSecondsPerCall = 0.5
+)
+
+// sampleRows are read of each object to learn how large its rows are.
+const sampleRows = 200
 
 // What Salesforce chooses by itself, as far as it is known: rows in a page of a job's results, and how often a job is asked for.
 const (
@@ -34,7 +51,7 @@ const (
 	jobPolls    = 8
 )
 
-// EstimateBackfill counts what a backfill would read, and says what it would cost. pageRows are those of a Bulk page as
+// EstimateBackfill counts what a backfill would read, looks at a few rows, and says what it would cost. pageRows are those of a Bulk page as
 // configured, 0 for Salesforce's choice. A condition that Salesforce refuses is its error.
 func EstimateBackfill(ctx context.Context, client *sfapi.Client, ask *avro.Backfill, pageRows int, reserve float64) (Bill, error) {
 	q := requestOf(&avro.Control{Backfill: ask})
@@ -53,13 +70,41 @@ func EstimateBackfill(ctx context.Context, client *sfapi.Client, ask *avro.Backf
 			rows = int64(n)
 		}
 		line := q.line(object, rows, int64(pageRows))
+		size, err := rowBytes(ctx, client, object)
+		if err != nil {
+			return bill, err
+		}
+		line.Bytes = int64(size * float64(rows))
 		bill.Objects = append(bill.Objects, line)
-		bill.Calls, bill.Jobs, bill.Rows = bill.Calls+line.Calls, bill.Jobs+line.Jobs, bill.Rows+line.Rows
+		bill.Calls, bill.Jobs, bill.Rows, bill.Bytes = bill.Calls+line.Calls, bill.Jobs+line.Jobs, bill.Rows+line.Rows, bill.Bytes+line.Bytes
 	}
+	bill.Minutes = (float64(bill.Rows)/BillRowsPerSecond + float64(bill.Calls)*BillSecondsPerCall) / 60
 	u := client.Usage()
 	bill.Max, bill.Remaining = int64(u.Max), int64(u.Max-u.Used)
-	bill.Allowed = u.Max == 0 || float64(bill.Remaining-bill.Calls) >= reserve*float64(bill.Max)
+	bill.Left = max(0, bill.Remaining-int64(math.Ceil(reserve*float64(bill.Max))))
+	bill.Allowed = bill.Max == 0 || bill.Calls <= bill.Left
 	return bill, nil
+}
+
+// rowBytes is how long a row of the object is on average, from a sample; 0 when the org has none.
+func rowBytes(ctx context.Context, client *sfapi.Client, object string) (float64, error) {
+	columns := noteObjects[object].fields
+	if len(columns) == 0 {
+		d, err := client.Describe(ctx, object)
+		if err != nil {
+			return 0, err
+		}
+		columns = sfapi.FieldNames(sfapi.Schema(d, sfapi.Selection{}))
+	}
+	rows, size := 0, 0
+	soql := fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(columns, ", "), object, sampleRows)
+	for raw, err := range client.Query(ctx, soql, sfapi.QueryOptions{}) {
+		if err != nil {
+			return 0, err
+		}
+		rows, size = rows+1, size+len(raw)
+	}
+	return float64(size) / float64(max(1, rows)), nil
 }
 
 // line is what one object costs when so many rows are read of it.

@@ -22,6 +22,12 @@ func TestBillIsWhatARunCosts(t *testing.T) {
 		ask.Objects = []string{"Account"}
 		bill, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, pageRows(t), 0.2)
 		b.must(err)
+		if row := bill.Bytes / bill.Rows; row < 500 || row > 10_000 || bill.Minutes <= 0 || bill.Minutes > 1 {
+			t.Errorf("%s: the bill says %d bytes and %.1f minutes for %d rows", id, bill.Bytes, bill.Minutes, bill.Rows)
+		}
+		if want := bill.Remaining - bill.Max/5; bill.Max == 0 || bill.Left != want {
+			t.Errorf("%s: a reserve of a fifth of %d leaves %d of %d calls, want %d", id, bill.Max, bill.Left, bill.Remaining, want)
+		}
 		before := len(b.sim.Requests())
 		b.ask(id, ask)
 		b.awaitBackfill(p, id, salesforce.BackfillDone)

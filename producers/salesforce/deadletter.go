@@ -18,6 +18,12 @@ func (l *loop) reject(ctx context.Context, source string, raw []byte, why error)
 	return l.bury(ctx, source, raw, []topic.Header{{Key: "reason", Value: []byte(why.Error())}})
 }
 
+// rejectRow rejects a row that somebody has read; backfills count those.
+func (l *loop) rejectRow(ctx context.Context, source string, raw []byte, why error) error {
+	l.badRows.Add(1)
+	return l.reject(ctx, source, raw, why)
+}
+
 // bury writes a dead letter. What follows from it is durable only after the next Flush.
 func (l *loop) bury(ctx context.Context, source string, raw []byte, headers []topic.Header) error {
 	l.cfg.Metrics.rejected.Inc()
@@ -118,6 +124,7 @@ func (l *loop) refused(ctx context.Context, k handover.Key, r refusal) error {
 	if s := l.records.step[k]; s != nil && s.Version == h.Version {
 		s.Refused, s.dirty = true, true
 	}
+	l.badRows.Add(1)
 	l.book.Note(hole.Finding{
 		Entity: k.Entity, Reason: hole.RefusedRecord, Repair: hole.ByVersion, IDs: []string{k.ID}, Lineage: l.m.Lineage(),
 		Why: "the broker does not take records of " + k.Entity + " for what they are: " + r.why.Error() + "; see the dead letter topic, and max.message.bytes of " + r.record.Topic,

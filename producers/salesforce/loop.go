@@ -32,6 +32,7 @@ type loop struct {
 	refusals refusals
 	// unflushed says that something beside rows was sent since the last flush.
 	unflushed atomic.Bool
+	badRows   atomic.Int64 // rows that were read and rejected
 	governor  *governor
 
 	inputs chan input

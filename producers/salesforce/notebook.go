@@ -203,7 +203,7 @@ func (b *noteBook) put(ctx context.Context, n *notes, note *avro.Note, op change
 	version := change.Version{Epoch: n.epoch, Rev: old.version.Rev + 1}
 	next, err := entryOf(note, version)
 	if err != nil {
-		return n.reject(ctx, "notes/"+note.Kind+"/"+note.ID, nil, err)
+		return n.rejectRow(ctx, "notes/"+note.Kind+"/"+note.ID, nil, err)
 	}
 	next.source = source
 	if next.digest == old.digest {

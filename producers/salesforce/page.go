@@ -65,7 +65,7 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 		switch {
 		case errors.As(err, &bad):
 			if err := l.do(ctx, func() error {
-				return l.reject(ctx, "snapshot/"+name+"/"+p.JobID+"/"+p.Locator, []byte(bad.Raw), bad)
+				return l.rejectRow(ctx, "snapshot/"+name+"/"+p.JobID+"/"+p.Locator, []byte(bad.Raw), bad)
 			}); err != nil {
 				return err
 			}

@@ -246,7 +246,7 @@ func (n *notes) takePage(ctx context.Context, o noteObject, records []json.RawMe
 	for _, raw := range records {
 		note, row, err := o.note(raw)
 		if err != nil {
-			if err := n.reject(ctx, "notes/"+o.name, raw, err); err != nil {
+			if err := n.rejectRow(ctx, "notes/"+o.name, raw, err); err != nil {
 				return err
 			}
 			continue

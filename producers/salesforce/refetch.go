@@ -120,7 +120,7 @@ func (l *loop) unreadableRow(ctx context.Context, b brokenRow, r *rows) error {
 		row.Values = make([]change.Value, len(l.entities[k.Entity].schema.Fields))
 	}
 	r.list = append(r.list, row)
-	return l.reject(ctx, "read/"+k.Entity+"/"+k.ID, nil, b.why)
+	return l.rejectRow(ctx, "read/"+k.Entity+"/"+k.ID, nil, b.why)
 }
 
 // refetchFailed waits out what passes, and returns what does not.

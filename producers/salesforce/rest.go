@@ -87,7 +87,7 @@ func (l *loop) readRESTPage(ctx context.Context, name string, j *job) (more bool
 		for _, b := range broken {
 			var bad *sfapi.RowError
 			if errors.As(b.why, &bad) {
-				if err := l.reject(ctx, "snapshot/"+name+"/"+b.id, []byte(bad.Raw), bad); err != nil {
+				if err := l.rejectRow(ctx, "snapshot/"+name+"/"+b.id, []byte(bad.Raw), bad); err != nil {
 					return err
 				}
 			}
