@@ -252,7 +252,7 @@ func (p *pipeline) published(repeats bool) []string {
 	p.t.Helper()
 	ends, err := p.kafka.Offsets(p.ctx, p.names.outputs[:]...)
 	p.must(err)
-	r, err := p.kafka.NewReader(topic.ReaderConfig{Topics: p.names.outputs[:], From: p.read})
+	r, err := p.kafka.NewReader(p.ctx, topic.ReaderConfig{Topics: p.names.outputs[:], From: p.read})
 	p.must(err)
 	defer func() { p.must(r.Close()) }()
 	var f topic.Fetch

@@ -83,7 +83,7 @@ func (s *session) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.readInputs(s.names.written()...); err != nil {
+	if err := s.readInputs(ctx, s.names.written()...); err != nil {
 		return err
 	}
 	s.steady = true

@@ -164,7 +164,7 @@ func (s *session) takeOver(ctx context.Context) error {
 
 // readOutputs reads the output topics from where the state knows them to their ends.
 func (s *session) readOutputs(ctx context.Context, ends map[string][]topic.Range) error {
-	r, err := s.config.Kafka.NewReader(topic.ReaderConfig{Topics: s.names.written(), From: s.now.Outputs})
+	r, err := s.config.Kafka.NewReader(ctx, topic.ReaderConfig{Topics: s.names.written(), From: s.now.Outputs})
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (s *session) observe(r *topic.Record) {
 }
 
 // readInputs begins to read the inputs, and other topics, from where the state is.
-func (s *session) readInputs(others ...string) error {
+func (s *session) readInputs(ctx context.Context, others ...string) error {
 	from := topic.Position{s.names.control: s.control.next}
 	for _, name := range s.names.inputs {
 		from[name] = s.now.Inputs[name]
@@ -211,7 +211,7 @@ func (s *session) readInputs(others ...string) error {
 	for _, name := range others {
 		from[name] = s.now.Outputs[name]
 	}
-	r, err := s.config.Kafka.NewReader(topic.ReaderConfig{Topics: append(s.names.read(), others...), From: from})
+	r, err := s.config.Kafka.NewReader(ctx, topic.ReaderConfig{Topics: append(s.names.read(), others...), From: from})
 	s.reader, s.followed = r, true
 	if s.now.Inputs == nil {
 		s.now.Inputs = topic.Position{}
@@ -221,7 +221,7 @@ func (s *session) readInputs(others ...string) error {
 
 // catchUp reads the inputs up to ends without publishing anything. What differs afterwards is published by the first settle.
 func (s *session) catchUp(ctx context.Context, ends map[string][]topic.Range) error {
-	if err := s.readInputs(); err != nil {
+	if err := s.readInputs(ctx); err != nil {
 		return err
 	}
 	for f := s.reader.Start(); !f.CaughtUp(ends); {

@@ -231,6 +231,7 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 const (
 	Produce        = int16(kmsg.Produce)
 	Fetch          = int16(kmsg.Fetch)
+	ListOffsets    = int16(kmsg.ListOffsets)
 	Heartbeat      = int16(kmsg.Heartbeat)
 	CreateTopics   = int16(kmsg.CreateTopics)
 	InitProducerID = int16(kmsg.InitProducerID)

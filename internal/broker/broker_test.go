@@ -90,7 +90,7 @@ func keys(ctx context.Context, t *testing.T, c *topic.Client, name string) map[s
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.NewReader(topic.ReaderConfig{Topics: []string{name}})
+	r, err := c.NewReader(ctx, topic.ReaderConfig{Topics: []string{name}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestTopicsAreNotMadeByAsking(t *testing.T) {
 	}
 	defer func() { _ = b.Close() }()
 	c := dial(ctx, t, b.Addr())
-	if _, err := c.NewReader(topic.ReaderConfig{Topics: []string{"absent"}}); err == nil {
+	if _, err := c.NewReader(ctx, topic.ReaderConfig{Topics: []string{"absent"}}); err == nil {
 		t.Error("a topic that nobody made can be read")
 	}
 	if ids, err := c.Identity(ctx, "absent"); err != nil || len(ids) != 0 {

@@ -16,7 +16,7 @@ func (c *Client) ReadAll(ctx context.Context, topics []string, fn func(Record) e
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.NewReader(ReaderConfig{Topics: topics})
+	r, err := c.NewReader(ctx, ReaderConfig{Topics: topics})
 	if err != nil {
 		return nil, err
 	}

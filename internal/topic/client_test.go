@@ -100,7 +100,7 @@ func writeAndRead(ctx context.Context, c *Client) error {
 	if err := w.Write(ctx, Record{Topic: "t", Key: []byte("k")}); err != nil {
 		return err
 	}
-	r, err := c.NewReader(ReaderConfig{Topics: []string{"t"}})
+	r, err := c.NewReader(ctx, ReaderConfig{Topics: []string{"t"}})
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func TestReadAllEndsWhereItBegan(t *testing.T) {
 	if err != nil || fmt.Sprint(got) != "[a b]" || fmt.Sprint(next) != "map[t:[3]]" {
 		t.Errorf("ReadAll = %v, %v after %v", next, err, got)
 	}
-	r, err := x.client.NewReader(ReaderConfig{Topics: []string{x.topic}, From: next})
+	r, err := x.client.NewReader(x.ctx, ReaderConfig{Topics: []string{x.topic}, From: next})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,17 +105,18 @@ type spot struct {
 	pause     backoff
 }
 
-// NewReader finds the topics and begins to fetch. Partitions that are added later are not read by this reader.
-func (c *Client) NewReader(config ReaderConfig) (*Reader, error) {
+// NewReader finds the topics and begins to fetch; ctx bounds the finding, and the reader outlives it. Partitions that are
+// added later are not read by this reader.
+func (c *Client) NewReader(ctx context.Context, config ReaderConfig) (*Reader, error) {
 	if err := config.fill(); err != nil {
 		return nil, err
 	}
-	life, stop := context.WithCancel(context.Background())
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Reader{
 		client: c, config: config, life: life, stop: stop, fetched: make(chan *fetched),
 		next: Position{}, end: Position{}, loop: map[int32]chan *fetched{},
 	}
-	ctx, cancel := context.WithTimeout(life, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if err := r.begin(ctx); err != nil {
 		stop()

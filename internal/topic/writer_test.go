@@ -64,7 +64,7 @@ func (x *bundle) keys(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := x.client.NewReader(ReaderConfig{Topics: []string{x.topic}})
+	r, err := x.client.NewReader(x.ctx, ReaderConfig{Topics: []string{x.topic}})
 	if err != nil {
 		t.Fatal(err)
 	}

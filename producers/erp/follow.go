@@ -59,7 +59,7 @@ func (f *follower) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := kafka.NewReader(topic.ReaderConfig{Topics: []string{name}, From: at})
+	r, err := kafka.NewReader(ctx, topic.ReaderConfig{Topics: []string{name}, From: at})
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (f *follower) catchUp(ctx context.Context, from topic.Position) (topic.Posi
 	defer func() { closeReader() }()
 	j.open = func() (rows.Reader, error) {
 		closeReader()
-		r, err := kafka.NewReader(topic.ReaderConfig{Topics: []string{name}, From: from})
+		r, err := kafka.NewReader(ctx, topic.ReaderConfig{Topics: []string{name}, From: from})
 		if err != nil {
 			return nil, err
 		}

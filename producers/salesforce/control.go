@@ -52,7 +52,7 @@ func (l *loop) readControl(ctx context.Context) (*control, error) {
 
 // run follows what is asked for from now on.
 func (c *control) run(ctx context.Context) error {
-	reader, err := c.cfg.Kafka.NewReader(topic.ReaderConfig{Topics: []string{c.topics.control}, From: c.next})
+	reader, err := c.cfg.Kafka.NewReader(ctx, topic.ReaderConfig{Topics: []string{c.topics.control}, From: c.next})
 	if err != nil {
 		return err
 	}

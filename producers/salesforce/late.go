@@ -51,7 +51,7 @@ func (l *loop) readSpan(ctx context.Context, s span, take func(topic.Record) err
 		from[s.topic] = append(from[s.topic], p.End)
 	}
 	from[s.topic][s.partition] = s.from
-	reader, err := l.cfg.Kafka.NewReader(topic.ReaderConfig{Topics: []string{s.topic}, From: from})
+	reader, err := l.cfg.Kafka.NewReader(ctx, topic.ReaderConfig{Topics: []string{s.topic}, From: from})
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (n *notes) openBook(ctx context.Context) (*noteBook, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, err := n.cfg.Kafka.NewReader(topic.ReaderConfig{Topics: []string{n.topics.note}, From: from})
+	reader, err := n.cfg.Kafka.NewReader(ctx, topic.ReaderConfig{Topics: []string{n.topics.note}, From: from})
 	if err != nil {
 		return nil, err
 	}

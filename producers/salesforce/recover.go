@@ -217,7 +217,7 @@ type rebuilder struct {
 const rebuildBatch = 5000
 
 func (r *rebuilder) read(ctx context.Context, names []string, ends map[string][]topic.Range) error {
-	reader, err := r.cfg.Kafka.NewReader(topic.ReaderConfig{Topics: names, From: r.meta.Offsets})
+	reader, err := r.cfg.Kafka.NewReader(ctx, topic.ReaderConfig{Topics: names, From: r.meta.Offsets})
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func probe(ctx context.Context, o options) error {
 	for _, r := range ends[view] {
 		from[view] = append(from[view], r.End)
 	}
-	r, err := k.NewReader(topic.ReaderConfig{Topics: []string{view}, From: from, MaxWait: 100 * time.Millisecond})
+	r, err := k.NewReader(ctx, topic.ReaderConfig{Topics: []string{view}, From: from, MaxWait: 100 * time.Millisecond})
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ const sendEvery = 5 * time.Millisecond
 
 // drive has the org send changes at a rate and reads their records until all have come.
 func drive(ctx context.Context, kafka *topic.Client, o *options, rate int, lasting time.Duration) (r seen, err error) {
-	reader, err := kafka.NewReader(topic.ReaderConfig{Topics: []string{o.records()}, From: o.From})
+	reader, err := kafka.NewReader(ctx, topic.ReaderConfig{Topics: []string{o.records()}, From: o.From})
 	if err != nil {
 		return r, err
 	}

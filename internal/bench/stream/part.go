@@ -125,7 +125,7 @@ func produce(ctx context.Context, o options, kafka *topic.Client) error {
 		return err
 	}
 	defer w.Close()
-	reader, err := kafka.NewReader(topic.ReaderConfig{Topics: []string{o.records()}, From: o.From})
+	reader, err := kafka.NewReader(ctx, topic.ReaderConfig{Topics: []string{o.records()}, From: o.From})
 	if err != nil {
 		return err
 	}

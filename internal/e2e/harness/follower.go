@@ -79,7 +79,7 @@ func (f *Follower) Read(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	reader, err := f.kafka.NewReader(topic.ReaderConfig{Topics: topics, From: f.next})
+	reader, err := f.kafka.NewReader(ctx, topic.ReaderConfig{Topics: topics, From: f.next})
 	if err != nil {
 		return 0, err
 	}

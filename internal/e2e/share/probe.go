@@ -78,7 +78,7 @@ func (p *probes) read(ctx context.Context, kafka *topic.Client, orgs []*org) (er
 		name := o.alias + "." + harness.Outputs[0]
 		topics, byTopic[name] = append(topics, name), o.alias
 	}
-	r, err := kafka.NewReader(topic.ReaderConfig{Topics: topics, MaxWait: 100 * time.Millisecond})
+	r, err := kafka.NewReader(ctx, topic.ReaderConfig{Topics: topics, MaxWait: 100 * time.Millisecond})
 	if err != nil {
 		return err
 	}

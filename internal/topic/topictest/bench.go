@@ -67,7 +67,7 @@ func (b *bench) latency(ctx context.Context, out io.Writer) error {
 	for _, r := range ends[b.topic] {
 		from[b.topic] = append(from[b.topic], r.End)
 	}
-	r, err := b.client.NewReader(topic.ReaderConfig{Topics: []string{b.topic}, From: from})
+	r, err := b.client.NewReader(ctx, topic.ReaderConfig{Topics: []string{b.topic}, From: from})
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (b *bench) theyWrite(ctx context.Context) error {
 }
 
 func (b *bench) weRead(ctx context.Context) error {
-	r, err := b.client.NewReader(topic.ReaderConfig{Topics: []string{b.topic}})
+	r, err := b.client.NewReader(ctx, topic.ReaderConfig{Topics: []string{b.topic}})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func recreation(ctx context.Context, e *Env) (err error) {
 	if err := w.Write(ctx, topic.Record{Topic: name, Key: []byte("a")}); err != nil {
 		return err
 	}
-	r, err := c.NewReader(topic.ReaderConfig{Topics: []string{name}})
+	r, err := c.NewReader(ctx, topic.ReaderConfig{Topics: []string{name}})
 	if err != nil {
 		return err
 	}

@@ -223,7 +223,7 @@ func outOfRange(ctx context.Context, e *Env) (err error) {
 	if !errors.As(err, &outside) || outside.Partition != 1 || outside.Offset != 1000 || outside.First != 0 || outside.End != 0 {
 		return fmt.Errorf("reading from offset 1000 of an empty partition: %w", err)
 	}
-	_, err = c.NewReader(topic.ReaderConfig{Topics: []string{e.name("absent")}})
+	_, err = c.NewReader(ctx, topic.ReaderConfig{Topics: []string{e.name("absent")}})
 	if err == nil {
 		return errors.New("reading a topic that does not exist is no error")
 	}

@@ -87,7 +87,7 @@ func readFrom(ctx context.Context, c *topic.Client, from topic.Position, topics 
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := c.NewReader(topic.ReaderConfig{Topics: topics, From: from})
+	r, err := c.NewReader(ctx, topic.ReaderConfig{Topics: topics, From: from})
 	if err != nil {
 		return nil, nil, err
 	}

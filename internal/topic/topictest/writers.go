@@ -142,7 +142,7 @@ func leaderMoves(ctx context.Context, e *Env) (err error) {
 		return err
 	}
 	defer w.Close()
-	live, err := c.NewReader(topic.ReaderConfig{Topics: []string{name}, MaxBytes: 100_000, MaxWait: 100 * time.Millisecond})
+	live, err := c.NewReader(ctx, topic.ReaderConfig{Topics: []string{name}, MaxBytes: 100_000, MaxWait: 100 * time.Millisecond})
 	if err != nil {
 		return err
 	}
