@@ -155,7 +155,8 @@ func transient(err error) bool {
 	if errors.As(err, &code) {
 		return code.Temporary() || code == kafka.BrokerNotAvailable || code == kafka.ConcurrentTransactions
 	}
-	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errShort) && !errors.Is(err, errPermanent)
+	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errShort) && !errors.Is(err, errPermanent) &&
+		!errors.Is(err, ErrLeaseLost)
 }
 
 // backoff waits between tries: 20 ms, doubled up to 1 s.

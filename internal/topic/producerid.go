@@ -33,7 +33,7 @@ func (w *Writer) renew(now time.Time) bool {
 func (w *Writer) renewNow(pid int64, epoch int16) {
 	defer w.sending.Done()
 	defer w.nudge()
-	newPID, newEpoch, err := w.client.initProducer(w.life, w.config.Task, pid, epoch)
+	newPID, newEpoch, err := w.initProducer(w.life, pid, epoch)
 	if err != nil && w.life.Err() == nil {
 		w.fail(fmt.Errorf("renew the writer of task %s: %w", w.config.Task, err))
 		return
@@ -47,21 +47,24 @@ func (w *Writer) renewNow(pid int64, epoch int16) {
 	}
 }
 
-// initProducer gets a producer id and epoch for a task. With the current ones it raises the epoch only if they still
-// are the current ones; with -1 it does so whoever has them.
-func (c *Client) initProducer(ctx context.Context, task string, pid int64, epoch int16) (int64, int16, error) {
-	client := kafka.Client{Addr: c.addr, Transport: c.transport, Timeout: requestTimeout}
+// initProducer gets a producer id and epoch for the writer's task. With the current ones it raises the epoch only if they
+// still are the current ones; with -1 it does so whoever has them, so it asks only while the lease is held: the request
+// of somebody who no longer owns the task would turn the owner's writer away.
+func (w *Writer) initProducer(ctx context.Context, pid int64, epoch int16) (int64, int16, error) {
+	task := w.config.Task
 	var session *kafka.ProducerSession
-	err := retry(ctx, func() error {
-		response, err := client.InitProducerID(ctx, &kafka.InitProducerIDRequest{
-			TransactionalID: task, TransactionTimeoutMs: 60_000, ProducerID: int(pid), ProducerEpoch: int(epoch),
-		})
-		if err != nil {
+	err := retry(ctx, func() (err error) {
+		if err := w.lease.await(ctx); err != nil {
 			return err
 		}
-		session = response.Producer
-		return response.Error
+		session, err = w.client.askProducer(ctx, kafka.InitProducerIDRequest{
+			TransactionalID: task, TransactionTimeoutMs: 60_000, ProducerID: int(pid), ProducerEpoch: int(epoch),
+		})
+		return err
 	})
+	if err == nil {
+		err = ctx.Err() // whoever asked no longer wants it
+	}
 	switch {
 	case errors.Is(err, kafka.InvalidProducerEpoch), errors.Is(err, kafka.ProducerFenced):
 		err = fmt.Errorf("get producer id: %w: %w", ErrFenced, err)
@@ -74,4 +77,32 @@ func (c *Client) initProducer(ctx context.Context, task string, pid int64, epoch
 		return 0, 0, err
 	}
 	return int64(session.ProducerID), int16(session.ProducerEpoch), nil
+}
+
+// lateAnswer is how long the answer to a request for a producer id is waited for when it is no longer wanted.
+const lateAnswer = 3 * time.Second
+
+// askProducer asks once. When ctx ends meanwhile it still waits for the answer, for lateAnswer at most: a request that is
+// left on its way may be carried out after that of the task's next owner, whose writer the broker would then refuse.
+func (c *Client) askProducer(ctx context.Context, request kafka.InitProducerIDRequest) (*kafka.ProducerSession, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(lateAnswer)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-asking.Done():
+		}
+	})()
+	client := kafka.Client{Addr: c.addr, Transport: c.transport, Timeout: requestTimeout}
+	response, err := client.InitProducerID(asking, &request)
+	if err != nil {
+		return nil, err
+	}
+	return response.Producer, response.Error
 }

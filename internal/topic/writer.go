@@ -165,10 +165,7 @@ func (w *Writer) begin(ctx context.Context) error {
 			w.parts = append(w.parts, part)
 		}
 	}
-	if err := w.lease.await(ctx); err != nil {
-		return err
-	}
-	pid, epoch, err := w.client.initProducer(ctx, w.config.Task, -1, -1)
+	pid, epoch, err := w.initProducer(ctx, -1, -1)
 	w.pid, w.epoch = pid, epoch
 	w.renewAt = time.Now().Add(w.config.Renew)
 	return err
