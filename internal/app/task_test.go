@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"crosswalk/internal/broker"
+	"crosswalk/internal/config"
+	"crosswalk/internal/topic"
+)
+
+// TestFencedTaskIsStartedAgain: a task whose writer the broker refuses although the process owns it, as after a request of
+// a former owner that arrives late, is taken up again by the same process, also when it has one org only.
+func TestFencedTaskIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	b, err := broker.Start(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	kafka, err := topic.Dial(ctx, topic.Config{Brokers: []string{b.Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kafka.Close() }()
+	if err := kafka.Ensure(ctx, topic.Spec{Name: "t", Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	standbys := 0
+	a := New(&config.Config{
+		Orgs:    []config.Org{{}},
+		Kafka:   config.Kafka{SessionTimeout: 10 * time.Second},
+		Matcher: config.Matcher{Standbys: &standbys},
+	}, slog.New(slog.DiscardHandler))
+	wrote := errors.New("the second start could write")
+	life, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var starts atomic.Int32
+	work := func(ctx context.Context) error {
+		w, err := kafka.NewWriter(ctx, topic.WriterConfig{Task: "task", Topics: []string{"t"}})
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		if starts.Add(1) == 1 { // the late request of a former owner
+			late, err := kafka.NewWriter(ctx, topic.WriterConfig{Task: "task", Topics: []string{"t"}})
+			if err != nil {
+				return err
+			}
+			late.Close()
+		}
+		if err := w.Write(ctx, topic.Record{Topic: "t", Key: []byte("a")}); err != nil {
+			return err
+		}
+		end(wrote)
+		return nil
+	}
+	if err := a.runTasks(life, &platform{kafka: kafka}, []task{{name: "task", run: work}}); err != nil {
+		t.Errorf("the process ended: %v", err)
+	}
+	if !errors.Is(context.Cause(life), wrote) || starts.Load() != 2 {
+		t.Errorf("%d starts, ended by %v", starts.Load(), context.Cause(life))
+	}
+}
