@@ -88,7 +88,7 @@ func (l *loop) dueChanges(now time.Time) (polls, streamed []string) {
 
 // behind reports whether the stream is still being read up: what it has not told yet is not missing.
 func (l *loop) behind(now time.Time) bool {
-	return now.Sub(l.lastEvent) < 10*time.Second && l.now()-l.m.Position().At > time.Minute.Milliseconds()
+	return now.Sub(l.lastEvent) < 10*time.Second && l.now()-l.m.At() > time.Minute.Milliseconds()
 }
 
 // poll reads what was changed and deleted since the last one, and ends the polling when the entity's events had been

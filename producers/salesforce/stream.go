@@ -89,12 +89,21 @@ func (s *stream) acknowledged(ctx context.Context, a bayeux.Acknowledgement) {
 	})
 }
 
-// refused gives the position up.
+// proofShare is which part of the retention the last proof that the stream was read to its end may be old when a position is kept
+// although it was refused: an hour of 72.
+const proofShare = 72
+
+// refused gives the position up, unless it was refused only because nothing has happened for longer than events are kept.
 func (s *stream) refused(ctx context.Context, why *bayeux.ReplayError) error {
 	if err := s.setClock(ctx); err != nil {
 		return err
 	}
-	s.lost(hole.RefusedReplayID, why.Text)
+	retention := s.cfg.Retention.Milliseconds()
+	if s.m.Refused(why.Replay, s.now(), retention, retention/proofShare) {
+		s.cfg.Logger.Debug("no event is kept any more, and none was missed; the position stays", "replay_id", why.Replay)
+	} else {
+		s.lost(hole.RefusedReplayID, why.Text)
+	}
 	s.subscribed = false
 	s.from.Store(handover.ReplayAll)
 	return s.storePosition(ctx, true)
@@ -106,6 +115,16 @@ func (s *stream) handle(ctx context.Context, messages []bayeux.Message) error {
 }
 
 func (s *stream) deliver(ctx context.Context, messages []bayeux.Message) error {
+	if s.m.Contradicts(messages[0].ReplayID) {
+		s.lost(hole.RefusedReplayID, "the replay id was refused, and events up to it still come")
+		s.subscribed = false
+		s.from.Store(handover.ReplayAll)
+		if err := s.storePosition(ctx, true); err != nil {
+			return err
+		}
+		s.reconciler.resubscribe()
+		return nil // they come again
+	}
 	if s.m.First(messages[0].ReplayID) {
 		if err := s.storePosition(ctx, true); err != nil {
 			return err

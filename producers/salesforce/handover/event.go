@@ -12,8 +12,9 @@ const EmptyID = "000000000000000AAA"
 
 // Subscribed tells the Machine that the stream is read from replay id from on: -1, -2 or an id.
 func (m *Machine) Subscribed(from int64) {
+	m.lastCommit = m.commitOf(from)
 	m.last = max(from, 0)
-	m.prev = m.last
+	m.prev, m.prevCommit = m.last, m.lastCommit
 	m.fresh = from == ReplayNew
 }
 
@@ -33,7 +34,7 @@ func (m *Machine) First(replayID int64) (store bool) {
 func (m *Machine) Event(e *change.Event) error {
 	m.counts.Events++
 	known := m.Known(e.ReplayID)
-	m.arrive(e.ReplayID)
+	m.arrive(e.ReplayID, e.CommitTimestamp)
 	if e.CommitTimestamp < m.t0-m.margin || e.ReplayID < m.first {
 		m.counts.Skipped++
 		return nil
@@ -62,15 +63,20 @@ func (m *Machine) Event(e *change.Event) error {
 	return nil
 }
 
-func (m *Machine) arrive(replayID int64) {
+func (m *Machine) arrive(replayID, commit int64) {
 	switch {
 	case replayID > m.last:
-		m.prev, m.last = m.last, replayID
+		m.prev, m.prevCommit = m.last, m.lastCommit
+		m.last, m.lastCommit = replayID, commit
 	case replayID < m.last: // S1 does not hold: arrival order is used, the position waits
 		m.counts.Disordered++
-		m.prev = min(m.prev, m.floor)
+		if m.floor < m.prev {
+			m.prev, m.prevCommit = m.floor, 0
+		}
 	}
-	m.high = max(m.high, replayID)
+	if replayID > m.high {
+		m.high, m.highCommit = replayID, commit
+	}
 	m.seen = max(m.seen, replayID)
 }
 

@@ -20,12 +20,16 @@ type Machine struct {
 	first          int64 // events before it are not of this lineage; 0: unknown
 	fresh          bool  // subscribed to new events, and none has come yet
 	last, prev     int64 // replay id of the last event, and of the last one with another id
+	silent         int64 // replay id that was refused without a loss, until an event proves it (Refused); 0: none
 	high           int64 // greatest replay id consumed: last goes back when a subscription is renewed
-	seen           int64 // greatest replay id consumed, also by a former process as far as its position says
-	floor          int64 // the position never goes back behind what was once stored
-	target         int64 // replay id up to which a former process has consumed (H12)
-	clock          int64 // start of the newest read
-	at             int64 // server time at which the stream was last known to be read to its end
+	// Commit times of the events last, prev and high, epoch milliseconds; 0: unknown.
+	lastCommit, prevCommit, highCommit int64
+
+	seen   int64 // greatest replay id consumed, also by a former process as far as its position says
+	floor  int64 // the position never goes back behind what was once stored
+	target int64 // replay id up to which a former process has consumed (H12)
+	clock  int64 // start of the newest read
+	at     int64 // server time at which the stream was last known to be read to its end
 
 	open      map[Key]*open
 	snapshots map[string]*Snapshot
@@ -87,6 +91,9 @@ func New(p Position, c Config) *Machine {
 	}
 	m.last = max(m.last, 0)
 	m.prev, m.high = m.last, m.last
+	if m.last > 0 && m.last == p.ReplayID {
+		m.lastCommit, m.prevCommit, m.highCommit = p.Commit, p.Commit, p.Commit
+	}
 	for entity, s := range p.Snapshots {
 		m.snapshots[entity] = &s
 	}

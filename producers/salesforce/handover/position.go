@@ -19,7 +19,8 @@ type Position struct {
 	First     int64 // first event of a subscription to new events, 0 if unknown: what is before it is in the reads
 	T0        int64 // server time before the lineage's first subscription, epoch milliseconds
 	AsOf      int64 // start of the newest read
-	At        int64 // server time at which the stream was last known to be read to its end
+	Commit    int64 // commit time of the event of ReplayID, epoch milliseconds; 0: unknown
+	At        int64 // server time up to which nothing would be missed if the stream were read from Resume
 	Snapshots map[string]Snapshot
 }
 
@@ -71,12 +72,20 @@ func (m *Machine) Position() Position {
 		published = m.holds[0].position
 	}
 	m.floor = max(m.floor, published)
-	p.ReplayID = m.floor
+	p.ReplayID, p.Commit = m.floor, m.commitOf(m.floor)
+	for _, s := range p.Snapshots {
+		if s.Phase != Wanted {
+			p.At = min(p.At, s.AsOf)
+		}
+	}
 	return p
 }
 
 // ReadTo says that at the server time at the stream was read to its end.
 func (m *Machine) ReadTo(at int64) { m.at = max(m.at, at) }
+
+// At returns the server time at which the stream was last known to be read to its end, whatever is open.
+func (m *Machine) At() int64 { return m.at }
 
 // Equal reports whether two positions say the same, apart from At.
 func (p Position) Equal(q Position) bool {
