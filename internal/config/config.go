@@ -101,6 +101,7 @@ type Salesforce struct {
 	APIVersion   string        `yaml:"api_version"`   // default 66.0
 	AllowAnyHost bool          `yaml:"allow_any_host"`
 	Auth         Auth          `yaml:"auth"`
+	Fields       Fields        `yaml:"fields"` // which fields become columns; default every field that the user may read
 	Notes        Notes         `yaml:"notes"`
 	BulkPageRows int           `yaml:"bulk_page_rows"` // maxRecords of a Bulk result page; default 0 = Salesforce decides
 	SilenceLimit time.Duration `yaml:"silence_limit"`  // H16; default 5m
@@ -113,6 +114,21 @@ type Salesforce struct {
 	// APIReserve is the share of the org's limits of a rolling 24 hours (API calls, Bulk jobs and results) that is left to its
 	// other apps: what can wait pauses when only that much is left. Default 0.2; 0 keeps nothing; at most 0.95.
 	APIReserve *float64 `yaml:"api_reserve"`
+}
+
+// Fields chooses the columns of each object. A field that is chosen later is filled by a snapshot; one that is left out later
+// leaves the schema and is in no record that is written from then on, which is not the same as null.
+type Fields struct {
+	Account Selection `yaml:"Account"`
+	Contact Selection `yaml:"Contact"`
+}
+
+// Selection chooses fields by their API names, in which * stands for any text and ? for one character; case makes no
+// difference. The name of a compound (BillingAddress) means all its parts. Id, IsDeleted, SystemModstamp, AccountId of a
+// Contact and the link's field are always read, include need not name them, and exclude must not.
+type Selection struct {
+	Include []string `yaml:"include"` // default every field
+	Exclude []string `yaml:"exclude"` // goes before include; default none
 }
 
 // Auth is the OAuth flow and what it needs.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,14 +97,27 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 			"log: {level: loud}\norgs:\n- {alias: 'a b', salesforce: {auth: {flow: magic, client_id: x}}, link: {salesforce_field: X__c}}\n", nil,
 			[]string{"log.level", "orgs[0].alias", "auth.flow", "link needs", "4 errors"},
 		},
-		"flow's needs":         {"orgs: [{salesforce: {auth: {flow: jwt}}}]\n", nil, []string{"client_id", "username", "private_key_file"}},
-		"registry beside":      {"kafka: {brokers: ['a:1']}\n", nil, []string{"schema_registry.url"}},
-		"broker without port":  {"kafka: {brokers: [a]}\nschema_registry: {url: 'http://x'}\n", nil, []string{"kafka.brokers[0]", "host:port"}},
-		"unknown environment":  {"", []string{"CROSSWALK_KAFAK=x"}, []string{"CROSSWALK_KAFAK"}},
-		"environment type":     {"", []string{"CROSSWALK_KAFKA_PARTITIONS=x"}, []string{"CROSSWALK_KAFKA_PARTITIONS", "whole number"}},
-		"environment hole":     {"", []string{"CROSSWALK_ORGS_3_ALIAS=x"}, []string{"CROSSWALK_ORGS_3_ALIAS", "number items"}},
-		"source without key":   {"orgs: [{erp: {sources: [{name: a}]}}]\n", nil, []string{"columns.number"}},
-		"unknown member":       {"orgs: [{erp: {sources: [{name: a, columns: {number: N, phonee: P}}]}}]\n", nil, []string{"phonee", "phone"}},
+		"flow's needs":        {"orgs: [{salesforce: {auth: {flow: jwt}}}]\n", nil, []string{"client_id", "username", "private_key_file"}},
+		"registry beside":     {"kafka: {brokers: ['a:1']}\n", nil, []string{"schema_registry.url"}},
+		"broker without port": {"kafka: {brokers: [a]}\nschema_registry: {url: 'http://x'}\n", nil, []string{"kafka.brokers[0]", "host:port"}},
+		"unknown environment": {"", []string{"CROSSWALK_KAFAK=x"}, []string{"CROSSWALK_KAFAK"}},
+		"environment type":    {"", []string{"CROSSWALK_KAFKA_PARTITIONS=x"}, []string{"CROSSWALK_KAFKA_PARTITIONS", "whole number"}},
+		"environment hole":    {"", []string{"CROSSWALK_ORGS_3_ALIAS=x"}, []string{"CROSSWALK_ORGS_3_ALIAS", "number items"}},
+		"source without key":  {"orgs: [{erp: {sources: [{name: a}]}}]\n", nil, []string{"columns.number"}},
+		"unknown member":      {"orgs: [{erp: {sources: [{name: a, columns: {number: N, phonee: P}}]}}]\n", nil, []string{"phonee", "phone"}},
+		"unknown object": {
+			"orgs:\n- salesforce:\n    fields:\n      Acount: {include: [Name]}\n", nil,
+			[]string{"line 4", `fields cannot be chosen of "Acount"; give Account or Contact`},
+		},
+		"needed fields": {
+			"orgs: [{salesforce: {fields: {Contact: {exclude: [accountid]}, Account: {exclude: ['System*', ERP__c]}}}, link: {salesforce_field: ERP__c, erp_field: identifier}}]\n", nil,
+			[]string{
+				`orgs[0].salesforce.fields.Contact.exclude has "accountid", but AccountId cannot be left out: it says to which account a contact belongs`,
+				`orgs[0].salesforce.fields.Account.exclude has "System*", but SystemModstamp cannot be left out: it tells which of two versions`,
+				`orgs[0].salesforce.fields.Account.exclude has "ERP__c", but ERP__c cannot be left out: it links accounts to customers`, "3 errors",
+			},
+		},
+		"no field":             {"orgs: [{salesforce: {fields: {Account: {include: ['Billing City']}}}}]\n", nil, []string{"fields.Account", `"Billing City"`, "no API name"}},
 		"secret is not quoted": {"orgs: [{salesforce: {auth: {flow: password, password: hunter2, oops: hunter2}}}]\n", nil, []string{"oops"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +135,19 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 				t.Errorf("the error shows a secret: %s", err)
 			}
 		})
+	}
+}
+
+func TestFieldsAreChosen(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, "orgs: [{salesforce: {fields: {Account: {include: [Name, 'Billing*'], exclude: [BillingLatitude]}}}}]\n",
+		"CROSSWALK_ORGS_0_SALESFORCE_FIELDS_CONTACT_EXCLUDE=Email, Birthdate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := c.Orgs[0].Salesforce.Fields
+	if got := fmt.Sprint(f.Account.Include, f.Account.Exclude, f.Contact.Include, f.Contact.Exclude); got != "[Name Billing*] [BillingLatitude] [] [Email Birthdate]" {
+		t.Errorf("chosen: %s", got)
 	}
 }
 

@@ -53,7 +53,7 @@ func assign(v reflect.Value, path, text string) (bool, error) {
 		if tag == "" {
 			continue
 		}
-		rest, ok := strings.CutPrefix(path, tag)
+		rest, ok := strings.CutPrefix(path, strings.ToLower(tag))
 		if !ok || rest != "" && rest[0] != '_' {
 			continue
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"crosswalk/internal/nearest"
 )
 
 // Load reads the file (none when path is empty), lays the environment over it, fills in defaults and validates.
@@ -52,7 +54,7 @@ func decode(text []byte, c *Config) error {
 
 // The parser's words for what is wrong in a line; a value that it quotes may be a secret and is left out.
 var (
-	unknownField = regexp.MustCompile(`^line ([0-9]+): field (\S+) not found in type`)
+	unknownField = regexp.MustCompile(`^line ([0-9]+): field (\S+) not found in type (\S+)`)
 	wrongType    = regexp.MustCompile(`^line ([0-9]+): cannot unmarshal (\S+) (?s:.*) into (\S+)$`)
 )
 
@@ -71,7 +73,10 @@ func readable(err error) error {
 
 func sentence(text string) string {
 	if m := unknownField.FindStringSubmatch(text); m != nil {
-		if near := nearest(m[2], allKeys()); near != "" {
+		if m[3] == reflect.TypeFor[Fields]().String() {
+			return fmt.Sprintf("line %s: fields cannot be chosen of %q; give %s", m[1], m[2], strings.Join(keysOf(reflect.TypeFor[Fields]()), " or "))
+		}
+		if near := nearest.Of(m[2], allKeys(), 2); near != "" {
 			return fmt.Sprintf("line %s: unknown key %q; did you mean %q? Correct or remove it", m[1], m[2], near)
 		}
 		return fmt.Sprintf("line %s: unknown key %q; remove it, or see the README for the keys", m[1], m[2])
@@ -99,6 +104,14 @@ func typeWord(t string) string {
 	return "group of keys"
 }
 
+// keysOf lists the keys of one group.
+func keysOf(group reflect.Type) (keys []string) {
+	for i := range group.NumField() {
+		keys = append(keys, group.Field(i).Tag.Get("yaml"))
+	}
+	return keys
+}
+
 // allKeys lists every key of the configuration, at any depth.
 func allKeys() []string {
 	seen := map[string]bool{}
@@ -124,43 +137,6 @@ func allKeys() []string {
 		keys = append(keys, k)
 	}
 	return keys
-}
-
-// nearest returns the candidate within two edits of word that is closest, or "".
-func nearest(word string, candidates []string) string {
-	best, bestDistance := "", 3
-	for _, c := range candidates {
-		d := distance(strings.ToLower(word), c)
-		if d < bestDistance || d == bestDistance && d < 3 && c < best {
-			best, bestDistance = c, d
-		}
-	}
-	return best
-}
-
-// distance counts the edits (insert, delete, replace, swap of neighbours) between a and b.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range len(b) + 1 {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }
 
 // fill puts the defaults where nothing was said.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"crosswalk/internal/sfapi"
 )
 
 // Errors are all that is wrong with a configuration, a sentence each.
@@ -30,6 +32,7 @@ func (e Errors) Unwrap() []error { return e }
 var (
 	aliasForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`)
 	versionForm = regexp.MustCompile(`^[0-9]{2,3}\.0$`)
+	patternForm = regexp.MustCompile(`^[A-Za-z0-9_*?]+$`)
 	fieldForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 )
 
@@ -100,6 +103,8 @@ func (e *Errors) org(at string, o *Org, count int) {
 		e.add("%s.view_max_bytes is %d; give 10000 to %d, below the broker's message limit", at, o.ViewMaxBytes, 64<<20)
 	}
 	e.salesforce(at+".salesforce", &o.Salesforce)
+	e.fields(at+".salesforce.fields.Account", "Account", o.Salesforce.Fields.Account, o.Link.SalesforceField)
+	e.fields(at+".salesforce.fields.Contact", "Contact", o.Salesforce.Fields.Contact, "")
 	e.link(at+".link", o.Link)
 	e.erp(at+".erp", &o.ERP)
 }
@@ -158,6 +163,26 @@ func (e *Errors) salesforce(at string, s *Salesforce) {
 		need("password", a.Password.Reveal())
 	default:
 		e.add("%s.auth.flow %q is unknown; give web_server, jwt, client_credentials or password", at, a.Flow)
+	}
+}
+
+// fields refuses what is no name, and what would leave out a field that is needed; link is the field that links customers.
+func (e *Errors) fields(at, object string, s Selection, link string) {
+	for _, p := range slices.Concat(s.Include, s.Exclude) {
+		if !patternForm.MatchString(p) {
+			e.add("%s has %q, which is no API name; give names such as Phone or Billing*", at, p)
+		}
+	}
+	needed := sfapi.Needed(object)
+	if link != "" {
+		needed = append(needed, sfapi.NeededField{Name: link, Why: "it links accounts to customers (link.salesforce_field)"})
+	}
+	for _, p := range s.Exclude {
+		for _, n := range needed {
+			if sfapi.Matches(p, n.Name) {
+				e.add("%s.exclude has %q, but %s cannot be left out: %s; remove it, or write it so that it does not match", at, p, n.Name, n.Why)
+			}
+		}
 	}
 }
 

@@ -1,37 +1,10 @@
 package sfapi
 
 import (
-	"path"
 	"strings"
 
 	"crosswalk/internal/change"
 )
-
-// Selection narrows which fields become columns. Patterns are API names in which * stands for any text and ? for one
-// character, compared without regard to case: "Billing*", "*__pc".
-type Selection struct {
-	Include []string // none: every readable field
-	Exclude []string // wins over Include; Id is never excluded
-}
-
-func (s Selection) takes(name string) bool {
-	if name == "Id" {
-		return true
-	}
-	return (len(s.Include) == 0 || matches(s.Include, name)) && !matches(s.Exclude, name)
-}
-
-func matches(patterns []string, name string) bool {
-	for _, p := range patterns {
-		if ok, err := path.Match(literal.Replace(strings.ToLower(p)), strings.ToLower(name)); ok && err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// literal takes the meaning off what path.Match knows beyond * and ?, so that no pattern is malformed.
-var literal = strings.NewReplacer(`\`, `\\`, `[`, `\[`)
 
 // Schema makes the columns of an object's rows: every readable field except compounds (their components stay),
 // base64 and what Bulk cannot select (a soapType that begins with urn:, facts 2.5, 3.4). Account.Name stays although a
@@ -40,7 +13,7 @@ func Schema(d *Describe, sel Selection) *change.Schema {
 	compounds := compoundNames(d)
 	fields := make([]change.Field, 0, len(d.Fields))
 	for _, f := range d.Fields {
-		if compounds[f.Name] || !selectable(f) || !sel.takes(f.Name) {
+		if compounds[f.Name] || !selectable(f) || !sel.takes(d.Name, f, compounds) {
 			continue
 		}
 		fields = append(fields, change.Field{

@@ -82,21 +82,37 @@ func TestDescribeBecomesColumns(t *testing.T) {
 	}
 }
 
-func TestSelectionNarrowsColumnsButKeepsID(t *testing.T) {
+func TestSelectionNarrowsColumnsButKeepsWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	d := described(t)
 	for name, c := range map[string]struct {
 		sel  Selection
 		want string
 	}{
-		"include": {Selection{Include: []string{"Name", "big*"}}, "[Big__c Id Name]"},
-		"exclude": {Selection{Include: []string{"*__c", "Id"}, Exclude: []string{"*", "Id"}}, "[Id]"},
-		"both":    {Selection{Include: []string{"*__c"}, Exclude: []string{"[", "T*", "S*", "O*", "D*", "B*"}}, "[ERP_Customer_No__c Id]"},
+		"include":        {Selection{Include: []string{"Name", "big*"}}, "[Big__c Id IsDeleted Name SystemModstamp]"},
+		"exclude":        {Selection{Include: []string{"*__c", "Id"}, Exclude: []string{"*", "Id"}}, "[Id IsDeleted SystemModstamp]"},
+		"compound":       {Selection{Include: []string{"BillingAddress", "loc__C"}}, "[BillingStreet Id IsDeleted Loc__Latitude__s SystemModstamp]"},
+		"but a compound": {Selection{Include: []string{"*Street", "*__s"}, Exclude: []string{"BillingAddress"}}, "[Id IsDeleted Loc__Latitude__s SystemModstamp]"},
+		"needed besides": {Selection{Include: []string{"Name"}, Exclude: []string{"Tags*"}, Needed: []string{"tags__c"}}, "[Id IsDeleted Name SystemModstamp Tags__c]"},
+		"both":           {Selection{Include: []string{"*__c"}, Exclude: []string{"[", "T*", "S*", "O*", "D*", "B*"}}, "[ERP_Customer_No__c Id IsDeleted Loc__Latitude__s SystemModstamp]"},
 	} {
 		if got := fmt.Sprint(FieldNames(Schema(d, c.sel))); got != c.want {
 			t.Errorf("%s gave %s, want %s", name, got, c.want)
 		}
 	}
+}
+
+func TestSelectionOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	d := described(t)
+	sel := Selection{Include: []string{"NAME", "Discout__c", "Tags", "Loc__c", "Big*"}, Exclude: []string{"Zzz__c", "Q*"}}
+	equal(t, sel.Strangers(d), []string{
+		`fields.Account.include has "Discout__c", but Account has no such field that this user may read; the nearest is Discount__c`,
+		`fields.Account.include has "Tags", but Account has no such field that this user may read; the nearest is Tags__c`,
+		`fields.Account.exclude has "Zzz__c", but Account has no such field that this user may read`,
+		`fields.Account.exclude has "Q*", but Account has no such field that this user may read`,
+	})
+	equal(t, Selection{}.Strangers(d), nil)
 }
 
 func TestCompoundsGoAndComponentsStay(t *testing.T) {
