@@ -10,6 +10,7 @@ import (
 
 	"crosswalk/consumers/matcher"
 	"crosswalk/internal/config"
+	"crosswalk/internal/sfapi"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/erp"
 	"crosswalk/producers/salesforce"
@@ -61,7 +62,7 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 	s := org.Salesforce
 	producer, err := salesforce.New(salesforce.Config{
 		Org: org.Alias, Client: client, Tokens: tokens, StreamingURL: s.StreamingURL, Kafka: p.kafka, Registry: p.registry,
-		StateDir: a.stateDir(org, Salesforce), LinkField: org.Link.SalesforceField,
+		StateDir: a.stateDir(org, Salesforce), Fields: chosen(s.Fields), LinkField: org.Link.SalesforceField,
 		Notes:      salesforce.Notes{Objects: s.Notes.Objects, Every: s.Notes.PollInterval, CompareEvery: s.Notes.CompareInterval},
 		Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, SilenceLimit: s.SilenceLimit, APIReserve: s.APIReserve,
 		PollEvery: s.PollInterval, SweepEvery: orOff(s.SweepInterval), RefreshEvery: orOff(s.RefreshInterval),
@@ -72,6 +73,14 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 	}
 	a.reports(org, Salesforce, func() any { return producer.Status() })
 	return task{name: producer.Task(), run: producer.Run}, nil
+}
+
+// chosen is the choice of fields as the producer takes it.
+func chosen(f config.Fields) map[string]sfapi.Selection {
+	return map[string]sfapi.Selection{
+		"Account": {Include: f.Account.Include, Exclude: f.Account.Exclude},
+		"Contact": {Include: f.Contact.Include, Exclude: f.Contact.Exclude},
+	}
 }
 
 // orOff is an interval as the producer takes it: negative when it is configured as 0, for never.

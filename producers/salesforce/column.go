@@ -58,8 +58,11 @@ func words(entity string, changes []columnChange, link string) string {
 	var parts []string
 	for _, c := range changes {
 		text := c.Field + " " + strings.ReplaceAll(string(c.Kind), "_", " ")
-		if c.Kind == columnGone {
-			text = c.Field + " can no longer be read (removed, hidden by field-level security, or excluded): it is left out from now on, not set to null"
+		switch c.Kind {
+		case columnAdded:
+			text += ", or was chosen: it is read from now on"
+		case columnGone:
+			text = c.Field + " can no longer be read (removed, hidden by field-level security, or not chosen): it is left out from now on, not set to null"
 		}
 		if c.Kind != columnAdded && strings.EqualFold(c.Field, link) {
 			text += ", and it is the field that links accounts to customers: make it readable for the integration user again, or activate another one"

@@ -24,29 +24,36 @@ type entity struct {
 	calculated []string
 
 	described map[string]bool // every field and compound that describe told of, also what is not selected
+	strangers []string        // sentences about configured fields that describe did not tell of
 	seen      *seenFields
 }
 
-// seenFields is what events said of an entity's fields. The loop alone touches it.
+// seenFields is what events said of an entity's fields, and what was said of them. The loop alone touches it.
 type seenFields struct {
 	schema string          // id of the last event's schema (facts 5.1)
 	fields map[string]bool // not described, and asked for
+	told   map[string]bool // strangers that were told of
 }
 
-// describe asks for the fields of an entity and registers the schema that follows from them.
-func (l *loop) describe(ctx context.Context, name string) (*entity, error) {
+// describe asks for the fields of an entity and registers the schema that follows from them. link is the Account field that
+// holds the identifier: it is a column whatever is chosen.
+func (l *loop) describe(ctx context.Context, name, link string) (*entity, error) {
 	d, err := l.api(workNeeded).Describe(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	e := &entity{name: name, topic: l.topics.entity[name], schema: sfapi.Schema(d, l.cfg.Fields[name])}
+	chosen := l.cfg.Fields[name]
+	if name == "Account" && link != "" {
+		chosen.Needed = append(slices.Clone(chosen.Needed), link)
+	}
+	e := &entity{name: name, topic: l.topics.entity[name], schema: sfapi.Schema(d, chosen), strangers: chosen.Strangers(d)}
 	e.decoder = sfapi.NewRowDecoder(e.schema, sfapi.Components(d))
 	for _, f := range d.Fields {
 		if f.Calculated && e.schema.Index(f.Name) >= 0 {
 			e.calculated = append(e.calculated, f.Name)
 		}
 	}
-	e.described, e.seen = describedNames(d), &seenFields{fields: map[string]bool{}}
+	e.described, e.seen = describedNames(d), &seenFields{fields: map[string]bool{}, told: map[string]bool{}}
 	subject := e.topic + "-value"
 	_, _, previous, err := l.cfg.Registry.Latest(ctx, subject)
 	switch {

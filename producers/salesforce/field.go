@@ -73,16 +73,21 @@ func (l *loop) strangeFields(e *entity, schema string, paths []string) {
 // describeAgain takes up what changed in an entity's fields: a compatible schema, an audit event, a snapshot when values
 // have to be read. A field that can no longer be read is left out from now on, never set to null (H13).
 func (l *loop) describeAgain(ctx context.Context, name string) error {
-	next, err := l.describe(ctx, name)
+	link := ""
+	if err := l.do(ctx, func() error { link = l.link; return nil }); err != nil {
+		return err
+	}
+	next, err := l.describe(ctx, name, link)
 	if err != nil {
 		return err
 	}
 	return l.do(ctx, func() error {
 		before := l.entities[name]
+		next.seen = before.seen
+		l.tellStrangers(next)
 		if before.same(next) {
 			return nil
 		}
-		next.seen = before.seen
 		l.entities[name] = next
 		l.codecs[next.schemaID] = next.codec
 		l.m.SetSchema(next.schema)
@@ -91,6 +96,16 @@ func (l *loop) describeAgain(ctx context.Context, name string) error {
 		l.due = true
 		return nil
 	})
+}
+
+// tellStrangers warns of each configured field that describe does not tell of, once.
+func (l *loop) tellStrangers(e *entity) {
+	for _, text := range e.strangers {
+		if !e.seen.told[text] {
+			e.seen.told[text] = true
+			l.cfg.Logger.Warn("a configured field is not there: correct its name, or let the user read it", "entity", e.name, "reason", text)
+		}
+	}
 }
 
 // columnsChanged says what changed, and has a snapshot taken when values have to be read. One that is being read does not
@@ -161,11 +176,16 @@ func (l *loop) columnsOf(ctx context.Context, schemas map[string]int) (map[strin
 	return had, nil
 }
 
-// linkField has every event of an entity followed by a re-fetch when its link field is one that events cannot carry.
+// linkField has every event of an entity followed by a re-fetch when its link field is one that events cannot carry, and the
+// fields looked at again when it is none of those that are read.
 func (l *loop) linkField() {
-	refetch := false
+	refetch, read := false, l.link == ""
 	for _, f := range l.entities["Account"].schema.Fields {
-		refetch = refetch || f.ReadOnly && strings.EqualFold(f.Name, l.link)
+		same := strings.EqualFold(f.Name, l.link)
+		refetch, read = refetch || f.ReadOnly && same, read || same
+	}
+	if !read {
+		l.describeSoon("Account")
 	}
 	l.m.RefetchEvents("Account", refetch)
 	l.update(func(s *Status) { s.LinkRefetched = refetch })

@@ -35,13 +35,18 @@ func (l *loop) begin(ctx context.Context) error {
 	if err := l.setClock(ctx); err != nil {
 		return err
 	}
+	control, err := l.readControl(ctx)
+	if err != nil {
+		return err
+	}
 	for _, name := range entities {
-		e, err := l.describe(ctx, name)
+		e, err := l.describe(ctx, name, l.link)
 		if err != nil {
 			return err
 		}
 		l.entities[name] = e
 		l.codecs[e.schemaID] = e.codec
+		l.tellStrangers(e)
 	}
 	position, err := l.readPosition(ctx)
 	if err != nil {
@@ -67,10 +72,6 @@ func (l *loop) begin(ctx context.Context) error {
 	})
 	for _, name := range entities {
 		l.m.SetSchema(l.entities[name].schema)
-	}
-	control, err := l.readControl(ctx)
-	if err != nil {
-		return err
 	}
 	l.group.Go(func() error { return control.run(l.ctx) })
 	l.linkField()
