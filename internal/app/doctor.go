@@ -156,6 +156,11 @@ func (e *examination) steps() []step {
 	}
 	each("read", "Read on %s", e.read)
 	each("fields", "Hidden fields of %s", e.fields)
+	for _, object := range objects {
+		if sel := chosen(e.org.Salesforce.Fields)[object]; len(sel.Include)+len(sel.Exclude) > 0 {
+			all = append(all, step{"chosen_" + strings.ToLower(object), "Chosen fields of " + object, func(context.Context) result { return e.choice(object) }, false})
+		}
+	}
 	each("view_all", "View All on %s", e.viewAll)
 	all = append(all, step{"identifier", "Identifier field", e.identifier, false})
 	each("cdc", "Change events of %s", e.changes)

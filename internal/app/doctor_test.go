@@ -136,6 +136,15 @@ func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
 		"a field that is missed": {profile(func(p *simulator.Profile) { p.Hidden = []string{"Account.Phone"} }), []line{
 			{"fields_account", Note, []string{"hidden: Phone", "Object Manager > Account"}},
 		}},
+		"a custom field": {func(s *simulator.Simulator) {
+			if err := s.AddField("Account", org.FieldSpec{Name: "Margin__c"}); err != nil {
+				panic(err)
+			}
+			s.Permit(func(p *simulator.Profile) { p.Hidden = []string{"Account.Margin__c"} })
+		}, []line{
+			{"fields_account", Note, []string{"hidden custom fields: Margin__c", "never null", "Object Manager > Account"}},
+			{"fields_contact", Good, []string{"no custom field"}},
+		}},
 		"the identifier": {profile(func(p *simulator.Profile) { p.Hidden = []string{"Account.AccountNumber"} }), []line{
 			{"identifier", Wrong, []string{"no field AccountNumber", "Field-Level Security"}},
 		}},
@@ -151,6 +160,7 @@ func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
 		}},
 		"View Setup": {profile(func(p *simulator.Profile) { p.NoSetup = true }), []line{
 			{"cdc_account", Good, []string{"not visible to this user", "subscribing was granted"}},
+			{"fields_account", Good, []string{"custom fields are hidden cannot be told", "View Setup and Configuration"}},
 			{"enrichment", NotChecked, []string{"View Setup and Configuration"}},
 			{"limits", Note, []string{"API calls of the last 24 hours used", "View Setup and Configuration"}},
 		}},
@@ -206,6 +216,22 @@ func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
 				t.Errorf("something is wrong: %v, the error: %v", anyWrong, err)
 			}
 		})
+	}
+}
+
+func TestDoctorOfTheChosenFields(t *testing.T) {
+	t.Parallel()
+	const s = "CROSSWALK_ORGS_0_SALESFORCE_FIELDS_"
+	a, _, _ := simulated(t, append(withERP, s+"ACCOUNT_INCLUDE=Name,Phnoe,AccountNumber", s+"CONTACT_INCLUDE=LastName")...)
+	found, _, err := examine(t, a)
+	if err != nil {
+		t.Error(err)
+	}
+	if f := found["chosen_account"]; f.Verdict != Note || !strings.Contains(f.Seen, `"Phnoe"`) || !strings.Contains(f.Seen, "the nearest is Phone") || f.Advice == "" {
+		t.Errorf("%+v", f)
+	}
+	if f := found["chosen_contact"]; f.Verdict != Good || !strings.HasPrefix(f.Seen, "5 of ") {
+		t.Errorf("LastName and the four that are needed: %+v", f)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crosswalk/internal/sfapi"
@@ -48,7 +49,7 @@ var (
 
 // fields compares what describe shows with what every org has: a hidden field is absent from it, and from every event,
 // without an error anywhere (facts 8).
-func (e *examination) fields(_ context.Context, object string) result {
+func (e *examination) fields(ctx context.Context, object string) result {
 	d := e.describes[object]
 	if d == nil {
 		return unchecked(object + " cannot be read")
@@ -68,7 +69,50 @@ func (e *examination) fields(_ context.Context, object string) result {
 	if names := missing(usual[object]); len(names) > 0 {
 		return noted("they will be missing from the topics, never null; if they are wanted: "+where, "hidden: %s", strings.Join(names, ", "))
 	}
-	return good("none of the standard fields is hidden")
+	hidden, err := e.hiddenCustom(ctx, d)
+	switch {
+	case err != nil:
+		return good("none of the usual standard fields is hidden; which custom fields are hidden cannot be told by this user (View Setup and Configuration)")
+	case len(hidden) > 0:
+		return noted("they will be missing from the topics, never null; if they are wanted: "+where, "hidden custom fields: %s", strings.Join(hidden, ", "))
+	}
+	return good("none of the usual standard fields is hidden, and no custom field")
+}
+
+// hiddenCustom lists the custom fields that the org has and describe does not show. An error says that the user may not look.
+func (e *examination) hiddenCustom(ctx context.Context, d *sfapi.Describe) (hidden []string, err error) {
+	soql := "SELECT DeveloperName, NamespacePrefix FROM CustomField WHERE TableEnumOrId = '" + d.Name + "'"
+	for record, err := range e.client.Query(ctx, soql, sfapi.QueryOptions{Tooling: true}) {
+		var field struct{ DeveloperName, NamespacePrefix string }
+		if err == nil {
+			err = json.Unmarshal(record, &field)
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := field.DeveloperName + "__c"
+		if field.NamespacePrefix != "" {
+			name = field.NamespacePrefix + "__" + name
+		}
+		if _, shown := fieldOf(d, name); !shown {
+			hidden = append(hidden, name)
+		}
+	}
+	slices.Sort(hidden)
+	return hidden, nil
+}
+
+// choice tells of configured fields that are not there.
+func (e *examination) choice(object string) result {
+	d := e.describes[object]
+	if d == nil {
+		return unchecked(object + " cannot be read")
+	}
+	sel := chosen(e.org.Salesforce.Fields)[object]
+	if strangers := sel.Strangers(d); len(strangers) > 0 {
+		return noted("correct the names in orgs[].salesforce, or let the user read the fields", "%s", strings.Join(strangers, "; "))
+	}
+	return good("%d of %d fields", len(sfapi.Schema(d, sel).Fields), len(sfapi.Schema(d, sfapi.Selection{}).Fields))
 }
 
 // viewAll tells from the subscription to the object's own channel whether the user sees every record: Salesforce demands it

@@ -14,11 +14,35 @@ var memberQuery = regexp.MustCompile(`(?is)^\s*SELECT\s+([\w\s,]+?)\s+FROM\s+(\w
 // enrichedQuery is the object of the second kind.
 const enrichedQuery = "EnrichedField"
 
+// customQuery asks for the custom fields of an object, whatever field-level security hides.
+var customQuery = regexp.MustCompile(`(?i)^SELECT DeveloperName, NamespacePrefix FROM CustomField WHERE TableEnumOrId = '(\w+)'$`)
+
+// customFields answers customQuery; the components of compounds are no fields of their own.
+func (c *call) customFields(object string) {
+	records := []any{}
+	if ob, ok := c.s.org.Object(object); ok {
+		for _, f := range ob.Fields() {
+			if f.Custom && f.Component == "" {
+				records = append(records, map[string]any{"attributes": map[string]string{"type": "CustomField"}, "DeveloperName": strings.TrimSuffix(f.Name, "__c"), "NamespacePrefix": nil})
+			}
+		}
+	}
+	c.json(http.StatusOK, map[string]any{"size": len(records), "totalSize": len(records), "done": true, "queryLocator": nil, "entityTypeName": "CustomField", "records": records})
+}
+
 var memberFields = []string{"Id", "DeveloperName", "MasterLabel", "EventChannel", "SelectedEntity"}
 
 // toolingQuery answers PlatformEventChannelMember.
 func (c *call) toolingQuery() {
 	text := c.r.URL.Query().Get("q")
+	if m := customQuery.FindStringSubmatch(text); m != nil {
+		if c.s.profile.Load().NoSetup {
+			c.fail(http.StatusBadRequest, "INVALID_TYPE", "\n"+text+"\n^\nERROR at Row:1:Column:1\nsObject type 'CustomField' is not supported.")
+			return
+		}
+		c.customFields(m[1])
+		return
+	}
 	m := memberQuery.FindStringSubmatch(text)
 	if m == nil || !strings.EqualFold(m[2], "PlatformEventChannelMember") && !strings.EqualFold(m[2], enrichedQuery) {
 		c.unsupported("this Tooling query; SELECT … FROM PlatformEventChannelMember [WHERE EventChannel = '…'] is understood")
