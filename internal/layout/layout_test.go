@@ -16,11 +16,11 @@ import (
 const module = "crosswalk/"
 
 // leaves import nothing of ours.
-var leaves = []string{"internal/change", "internal/customer", "internal/quota", "internal/retry", "internal/secret", "schemas"}
+var leaves = []string{"internal/change", "internal/customer", "internal/nearest", "internal/quota", "internal/retry", "internal/secret", "schemas"}
 
 // clients each wrap one outside thing and import leaves and what is named beside them.
 var clients = map[string][]string{
-	"internal/config":   nil,
+	"internal/config":   {"internal/sfapi"}, // which fields cannot be left out
 	"internal/sfapi":    nil,
 	"internal/bayeux":   nil,
 	"internal/avro":     nil,
