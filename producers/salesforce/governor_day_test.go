@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,7 +79,9 @@ func TestPausedWorkGoesOnWhenTheDayFreesCalls(t *testing.T) {
 			defer mu.Unlock()
 			told = append(told, e)
 		}
-		ctx, stop := t.Context(), time.Now().Add(48*time.Hour)
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		stop := time.Now().Add(48 * time.Hour)
 		var group sync.WaitGroup
 		group.Go(func() { _ = g.run(ctx) })
 		every := func(wait time.Duration, do func()) {
@@ -107,6 +110,8 @@ func TestPausedWorkGoesOnWhenTheDayFreesCalls(t *testing.T) {
 		}
 		foreseen := waits[0].until
 		_ = retry.Sleep(ctx, time.Until(stop))
+		end()
+		group.Wait()
 
 		mu.Lock()
 		defer mu.Unlock()
