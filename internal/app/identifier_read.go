@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 
 	"crosswalk/consumers/matcher"
-	"crosswalk/consumers/matcher/rule"
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
 	"crosswalk/internal/registry"
@@ -148,19 +147,4 @@ func (pop *population) has(ctx context.Context, field string) (found bool, names
 		return false, nil, fmt.Errorf("look for field %s: %w", field, err)
 	}
 	return false, names, nil
-}
-
-// ruleValue says what was found in the words of the identifier rules (R8).
-func ruleValue(v avro.Value) rule.Value {
-	switch v.Kind {
-	case avro.Absent:
-		return rule.Value{}
-	case avro.Null:
-		return rule.Value{Kind: rule.Null}
-	case avro.Text:
-		return rule.Value{Kind: rule.Text, Text: v.Text}
-	case avro.Number:
-		return rule.Value{Kind: rule.Number, Text: v.Text}
-	}
-	return rule.Value{Kind: rule.Other}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"crosswalk/consumers/matcher"
+	"crosswalk/consumers/matcher/join"
 	"crosswalk/consumers/matcher/rule"
 	"crosswalk/consumers/matcher/suggest"
 	"crosswalk/internal/avro"
@@ -75,7 +76,7 @@ const idField = "Id"
 
 // leaves calls fn for the leaves of a body that has been checked.
 func leaves(w *avro.Walker, body []byte, fn func(path []byte, v rule.Value)) {
-	_ = w.Leaves(body, func(path []byte, v avro.Value) { fn(path, ruleValue(v)) })
+	_ = w.Leaves(body, func(path []byte, v avro.Value) { fn(path, join.RuleValue(v)) })
 }
 
 // about opens the platform for a question about an org.

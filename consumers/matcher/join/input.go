@@ -65,7 +65,7 @@ func (e *Engine) read(in Input) (f facts, kept []byte, err error) {
 	f.live = true
 	err = e.learn(&f, in.Kind, in.Key, func(path []string) (rule.Value, error) {
 		v, err := lookup(path)
-		return ruleValue(v), err
+		return RuleValue(v), err
 	})
 	return f, e.kept, err
 }

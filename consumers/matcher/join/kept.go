@@ -183,11 +183,11 @@ func (e *Engine) valueOf(kept []byte, path []string) (rule.Value, error) {
 		return rule.Value{}, err
 	}
 	v, err := s.Walker.Lookup(body, path...)
-	return ruleValue(v), err
+	return RuleValue(v), err
 }
 
-// ruleValue says what a Walker found in the words of the identifier rules.
-func ruleValue(v avro.Value) rule.Value {
+// RuleValue says what a Walker found in the words of the identifier rules (R8).
+func RuleValue(v avro.Value) rule.Value {
 	switch v.Kind {
 	case avro.Absent:
 		return rule.Value{}
