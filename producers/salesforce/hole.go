@@ -9,7 +9,6 @@ import (
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
-	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
 	"crosswalk/producers/salesforce/hole"
 )
@@ -158,12 +157,10 @@ func (l *loop) repaired(ctx context.Context, n int64, read handover.Read) {
 
 // audit writes a state of a hole to the audit topic. What it tells of is in the position as well.
 func (l *loop) audit(ctx context.Context, h *hole.Hole, state, message string, more map[string]string) {
-	task, reason, subject := l.Task(), string(h.Reason), h.Entity
+	reason, subject := string(h.Reason), h.Entity
 	event := avro.Audit{
-		ID: h.ID, Org: l.org(), Kind: h.Kind(), State: state, Time: l.now(), OpenedAt: nullable(h.OpenedAt), Task: &task, Subject: &subject,
-		Reason: &reason, Message: message, Detail: map[string]string{
-			"epoch": strconv.FormatInt(l.m.Epoch(), 10), "why": h.Why, "repair": string(h.Repair),
-		},
+		ID: h.ID, Kind: h.Kind(), State: state, OpenedAt: nullable(h.OpenedAt), Subject: &subject, Reason: &reason, Message: message,
+		Detail: map[string]string{"why": h.Why, "repair": string(h.Repair)},
 	}
 	for key, n := range map[string]int64{"findings": h.Findings, "records": h.Records, "calls": h.Calls, "records_read": h.Read} {
 		if n > 0 {
@@ -176,12 +173,5 @@ func (l *loop) audit(ctx context.Context, h *hole.Hole, state, message string, m
 			FromReplayID: nullable(h.After), ToReplayID: nullable(h.ReplayID), FromTime: nullable(h.From), ToTime: nullable(h.To), IDs: h.IDs,
 		}
 	}
-	value, err := event.Append(avro.Frame(nil, l.fixed.audit))
-	if err == nil {
-		l.unflushed.Store(true)
-		err = l.writer.Send(ctx, topic.Record{Topic: l.topics.audit, Key: []byte(h.ID), Value: value}, l.refusals.acked)
-	}
-	if err != nil {
-		l.cfg.Logger.Error("audit event could not be written", "id", h.ID, "error", err)
-	}
+	l.writeAudit(ctx, event)
 }
