@@ -209,11 +209,13 @@ func lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// unlock gives the directory up by name. Closing alone would not: a child that is being started at this moment has a copy
+// of every open file until it executes its own program, and the lock lives as long as the last copy.
 func (b *Broker) unlock() error {
 	if b.lock == nil {
 		return nil
 	}
-	return b.lock.Close()
+	return errors.Join(syscall.Flock(int(b.lock.Fd()), syscall.LOCK_UN), b.lock.Close())
 }
 
 // logger passes on what kfake reports as an error; the rest is its normal work.

@@ -17,6 +17,12 @@ func tryLock(f *os.File) (held bool, err error) {
 	return err == nil, err
 }
 
+// giveUp gives the lock up by name. Closing alone would not: a child that is being started at this moment has a copy of
+// every open file until it executes its own program, and the lock lives as long as the last copy.
+func giveUp(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 // syncDir makes a rename within the directory durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -119,7 +119,7 @@ func (s *FileStore) Lock(ctx context.Context) (unlock func(), err error) {
 	for tries := 1; ; tries++ {
 		held, err := tryLock(f)
 		if err == nil && held {
-			return func() { _ = f.Close() }, nil // closing releases it
+			return func() { _ = giveUp(f) }, nil
 		}
 		if err == nil {
 			err = retry.Sleep(ctx, lockWaits.Wait(tries))
