@@ -17,81 +17,49 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"crosswalk/internal/bench/process"
+	"crosswalk/internal/bench/rig"
 )
 
 // options are the flags; the parts get them handed on.
 type options struct {
-	Part, Binary, Brokers, Registry, Org, State, Profile string
-	Accounts, Contacts                                   int
-	AllFields, Gzip                                      bool
-	Salesforce                                           process.Login
+	rig.Options
+	State              string // folder of the producer's state
+	Accounts, Contacts int
+	AllFields, Gzip    bool
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var o options
-	flag.StringVar(&o.Binary, "binary", "", "the built crosswalk")
-	flag.StringVar(&o.Brokers, "brokers", "", "host:port of a broker; none: an embedded one in a process of its own")
-	flag.StringVar(&o.Registry, "registry", "", "URL of the schema registry that belongs to it")
+	o.Flags()
 	flag.IntVar(&o.Accounts, "accounts", 20000, "number of accounts")
 	flag.IntVar(&o.Contacts, "contacts", 60000, "number of contacts")
 	flag.BoolVar(&o.AllFields, "all-fields", false, "read every field of the objects, some 60, instead of 20")
 	flag.BoolVar(&o.Gzip, "gzip", false, "let the org compress its pages")
-	flag.StringVar(&o.Profile, "profile", "", "write CPU and allocation profiles of the parts to this folder")
-	part := flag.String("part", "", "options of a part, as JSON (set by the program itself)")
-	flag.Parse()
-	err := error(nil)
-	if *part == "" {
-		err = conduct(ctx, o)
-	} else if err = json.Unmarshal([]byte(*part), &o); err == nil {
-		err = perform(ctx, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "snapshot:", err)
-		os.Exit(1)
-	}
+	rig.Main("snapshot", &o, func(ctx context.Context) error { return conduct(ctx, o) }, func(ctx context.Context) error { return perform(ctx, o) })
 }
 
 // conduct starts what the parts need, runs them one after the other and prints what they took.
 func conduct(ctx context.Context, o options) error {
-	if o.Binary == "" {
-		return errors.New("-binary is missing; build one with go build -o /tmp/crosswalk ./cmd/crosswalk")
-	}
-	work, err := os.MkdirTemp("", "crosswalk-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(work) }() // left behind at worst
-	if o.Brokers == "" {
-		var e process.Endpoints
-		end, err := process.Start(ctx, &e, o.Binary, "run", "console", "--json", "--data-dir", filepath.Join(work, "broker"))
-		if err != nil {
-			return err
-		}
-		defer end()
-		o.Brokers, o.Registry = e.Kafka, e.Registry
-	}
-	small := o
-	small.Accounts, small.Contacts, small.Profile = max(1, o.Accounts/10), max(1, o.Contacts/10), ""
-	fmt.Printf("%-34s %10s %8s %10s %14s %10s\n", "part", "rows", "s", "rows/s", "CPU s/M rows", "peak MiB")
-	few, err := org(ctx, work, "small", small, parts[:1])
+	end, err := o.Start(ctx)
 	if err != nil {
 		return err
 	}
-	all, err := org(ctx, work, "large", o, parts)
+	defer end()
+	small := o
+	small.Accounts, small.Contacts, small.Profile = max(1, o.Accounts/10), max(1, o.Contacts/10), ""
+	fmt.Printf("%-34s %10s %8s %10s %14s %10s\n", "part", "rows", "s", "rows/s", "CPU s/M rows", "peak MiB")
+	few, err := org(ctx, "small", small, parts[:1])
+	if err != nil {
+		return err
+	}
+	all, err := org(ctx, "large", o, parts)
 	if err != nil {
 		return err
 	}
@@ -105,9 +73,10 @@ var parts = []struct{ name, what string }{
 }
 
 // org starts a simulated org and measures parts with it.
-func org(ctx context.Context, work, name string, o options, parts []struct{ name, what string }) ([]figures, error) {
-	o.State, o.Org = filepath.Join(work, "state-"+name), fmt.Sprintf("bench%d%s", os.Getpid(), name)
-	end, err := process.Start(ctx, &o.Salesforce, o.Binary, "simulator", "--seed", "1", "--accounts", fmt.Sprint(o.Accounts), "--contacts", fmt.Sprint(o.Contacts))
+func org(ctx context.Context, name string, o options, parts []struct{ name, what string }) ([]figures, error) {
+	o.State = filepath.Join(o.Work, "state-"+name)
+	o.Org += name
+	end, err := o.StartOrg(ctx, o.Accounts, o.Contacts, o.Gzip)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +97,7 @@ func org(ctx context.Context, work, name string, o options, parts []struct{ name
 	return all, nil
 }
 
-// prepare gives the objects two custom fields each (Account has one already) and, unless gzip is wanted, makes the org
-// answer uncompressed: its gzip would be slower than what is measured.
+// prepare gives the objects two custom fields each (Account has one already).
 func prepare(ctx context.Context, o options) error {
 	type field struct {
 		Name, Type       string
@@ -144,11 +112,11 @@ func prepare(ctx context.Context, o options) error {
 		{"Contact", field{"Collector__c", "string", 0, 0, true}},
 		{"Contact", field{"Open_Amount__c", "currency", 16, 2, true}},
 	} {
-		if err := process.Control(ctx, o.Salesforce.ControlURL, http.MethodPost, "/fields/"+f.object, f.field, nil); err != nil {
+		if err := o.Control(ctx, http.MethodPost, "/fields/"+f.object, f.field, nil); err != nil {
 			return err
 		}
 	}
-	return process.Control(ctx, o.Salesforce.ControlURL, http.MethodPatch, "/settings", map[string]bool{"no_gzip": !o.Gzip}, nil)
+	return nil
 }
 
 // measure runs one part in a process of its own. API calls are counted where they arrive.
@@ -174,7 +142,7 @@ func apiCalls(ctx context.Context, o options) (int64, error) {
 	var stats struct {
 		APICalls int64 `json:"api_calls"`
 	}
-	err := process.Control(ctx, o.Salesforce.ControlURL, http.MethodGet, "/stats", nil, &stats)
+	err := o.Control(ctx, http.MethodGet, "/stats", nil, &stats)
 	return stats.APICalls, err
 }
 

@@ -14,8 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"crosswalk/internal/bench/process"
-	"crosswalk/internal/registry"
-	"crosswalk/internal/secret"
+	"crosswalk/internal/bench/rig"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce"
@@ -59,23 +58,12 @@ func (o *options) fields() map[string]sfapi.Selection {
 
 // perform is one measured part; it prints its figures.
 func perform(ctx context.Context, o options) error {
-	kafka, err := topic.Dial(ctx, topic.Config{Brokers: []string{o.Brokers}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = kafka.Close() }() // the process ends
-	tokens, err := sfapi.NewTokenSource(sfapi.TokenConfig{Auth: sfapi.Auth{
-		Flow: sfapi.Password, LoginURL: o.Salesforce.LoginURL, ClientID: o.Salesforce.ClientID, ClientSecret: secret.String(o.Salesforce.ClientSecret),
-		Username: o.Salesforce.Username, Password: secret.String(o.Salesforce.Password), AllowAnyHost: true,
-	}})
-	if err != nil {
-		return err
-	}
 	counted := prometheus.NewRegistry()
-	client, err := sfapi.New(sfapi.Config{Tokens: tokens, AllowAnyHost: true, Metrics: sfapi.NewMetrics(counted)})
+	c, err := o.Dial(ctx, sfapi.NewMetrics(counted))
 	if err != nil {
 		return err
 	}
+	defer func() { _ = c.Kafka.Close() }() // the process ends
 	stop, err := process.Profile(o.Profile, o.Part)
 	if err != nil {
 		return err
@@ -83,11 +71,11 @@ func perform(ctx context.Context, o options) error {
 	var f figures
 	switch o.Part {
 	case "snapshot":
-		f, err = snapshot(ctx, o, kafka, client, tokens)
+		f, err = snapshot(ctx, o, c)
 	case "download":
-		f, err = download(ctx, o, client)
+		f, err = download(ctx, o, c.Salesforce)
 	case "produce":
-		f, err = produce(ctx, o, kafka)
+		f, err = produce(ctx, o, c.Kafka)
 	default:
 		err = fmt.Errorf("no part %q", o.Part)
 	}
@@ -123,11 +111,10 @@ func callsOf(g prometheus.Gatherer) (map[string]int64, error) {
 }
 
 // snapshot runs the production producer from nothing until it streams.
-func snapshot(ctx context.Context, o options, kafka *topic.Client, client *sfapi.Client, tokens *sfapi.TokenSource) (f figures, err error) {
-	p, err := salesforce.New(salesforce.Config{
-		Org: o.Org, Client: client, Tokens: tokens, Kafka: kafka, Registry: registry.NewClient(o.Registry), StateDir: o.State, Partitions: 4,
-		Fields: o.fields(),
-	})
+func snapshot(ctx context.Context, o options, c rig.Clients) (f figures, err error) {
+	config := o.Producer(c, o.State)
+	config.Fields = o.fields()
+	p, err := salesforce.New(config)
 	if err != nil {
 		return f, err
 	}

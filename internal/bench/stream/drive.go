@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"crosswalk/internal/bench/process"
 	"crosswalk/internal/topic"
 )
 
@@ -108,7 +107,7 @@ func send(ctx context.Context, o *options, rate int, lasting time.Duration) (n i
 			continue
 		}
 		path := fmt.Sprintf("/emit?object=Contact&field=Department&count=%d", due)
-		if err := process.Control(ctx, o.Salesforce.ControlURL, http.MethodPost, path, nil, nil); err != nil {
+		if err := o.Control(ctx, http.MethodPost, path, nil, nil); err != nil {
 			return n, err
 		}
 		n += due

@@ -15,88 +15,51 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"crosswalk/internal/bench/process"
+	"crosswalk/internal/bench/rig"
 	"crosswalk/internal/topic"
 )
 
 // options are the flags; the parts get them handed on.
 type options struct {
-	Part, Binary, Brokers, Registry, Org, Profile, Work string
-	Contacts, Rate, LowRate                             int
-	For, LowFor                                         time.Duration
-	From                                                topic.Position // where the records of the high rate begin
-	Events                                              int64          // of the high rate
-	Salesforce                                          process.Login
+	rig.Options
+	Contacts, Rate, LowRate int
+	For, LowFor             time.Duration
+	From                    topic.Position // where the records of the high rate begin
+	Events                  int64          // of the high rate
 }
 
 // records is the topic that the events come out of.
 func (o *options) records() string { return o.Org + ".salesforce.contact" }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var o options
-	flag.StringVar(&o.Binary, "binary", "", "the built crosswalk")
-	flag.StringVar(&o.Brokers, "brokers", "", "host:port of a broker; none: an embedded one in a process of its own")
-	flag.StringVar(&o.Registry, "registry", "", "URL of the schema registry that belongs to it")
+	o.Flags()
 	flag.IntVar(&o.Contacts, "contacts", 60000, "number of contacts, a third as many accounts")
 	flag.IntVar(&o.LowRate, "low-rate", 200, "events/s at which latency is measured")
 	flag.DurationVar(&o.LowFor, "low-for", 30*time.Second, "for how long")
 	flag.IntVar(&o.Rate, "rate", 10000, "events/s to be sustained")
 	flag.DurationVar(&o.For, "for", time.Minute, "for how long")
-	flag.StringVar(&o.Profile, "profile", "", "write CPU and allocation profiles of the parts to this folder")
-	part := flag.String("part", "", "options of a part, as JSON (set by the program itself)")
-	flag.Parse()
-	err := error(nil)
-	if *part == "" {
-		err = conduct(ctx, o)
-	} else if err = json.Unmarshal([]byte(*part), &o); err == nil {
-		err = perform(ctx, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "stream:", err)
-		os.Exit(1)
-	}
+	rig.Main("stream", &o, func(ctx context.Context) error { return conduct(ctx, o) }, func(ctx context.Context) error { return perform(ctx, o) })
 }
 
 // conduct starts what the parts need, drives the org, and prints what was seen.
 func conduct(ctx context.Context, o options) error {
-	if o.Binary == "" {
-		return errors.New("-binary is missing; build one with go build -o /tmp/crosswalk ./cmd/crosswalk")
-	}
-	work, err := os.MkdirTemp("", "crosswalk-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(work) }() // left behind at worst
-	o.Work, o.Org = work, fmt.Sprintf("bench%d", os.Getpid())
-	end, err := process.Start(ctx, &o.Salesforce, o.Binary, "simulator", "--seed", "1", "--accounts", fmt.Sprint(o.Contacts/3), "--contacts", fmt.Sprint(o.Contacts))
+	end, err := o.Start(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if err := process.Control(ctx, o.Salesforce.ControlURL, http.MethodPatch, "/settings", map[string]bool{"no_gzip": true}, nil); err != nil {
+	endOrg, err := o.StartOrg(ctx, o.Contacts/3, o.Contacts, false)
+	if err != nil {
 		return err
 	}
-	if o.Brokers == "" {
-		var e process.Endpoints
-		endBroker, err := process.Start(ctx, &e, o.Binary, "run", "console", "--json", "--data-dir", filepath.Join(work, "broker"))
-		if err != nil {
-			return err
-		}
-		defer endBroker()
-		o.Brokers, o.Registry = e.Kafka, e.Registry
-	}
+	defer endOrg()
 	kafka, err := topic.Dial(ctx, topic.Config{Brokers: []string{o.Brokers}})
 	if err != nil {
 		return err

@@ -15,9 +15,7 @@ import (
 
 	"crosswalk/internal/bayeux"
 	"crosswalk/internal/bench/process"
-	"crosswalk/internal/registry"
-	"crosswalk/internal/secret"
-	"crosswalk/internal/sfapi"
+	"crosswalk/internal/bench/rig"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce"
 )
@@ -35,38 +33,25 @@ func (f *figures) print(what string) {
 
 // perform is one part in a process of its own.
 func perform(ctx context.Context, o options) error {
-	kafka, err := topic.Dial(ctx, topic.Config{Brokers: []string{o.Brokers}})
+	c, err := o.Dial(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = kafka.Close() }() // the process ends
-	tokens, err := sfapi.NewTokenSource(sfapi.TokenConfig{Auth: sfapi.Auth{
-		Flow: sfapi.Password, LoginURL: o.Salesforce.LoginURL, ClientID: o.Salesforce.ClientID, ClientSecret: secret.String(o.Salesforce.ClientSecret),
-		Username: o.Salesforce.Username, Password: secret.String(o.Salesforce.Password), AllowAnyHost: true,
-	}})
-	if err != nil {
-		return err
-	}
-	client, err := sfapi.New(sfapi.Config{Tokens: tokens, AllowAnyHost: true})
-	if err != nil {
-		return err
-	}
+	defer func() { _ = c.Kafka.Close() }() // the process ends
 	switch o.Part {
 	case "stream":
-		return follow(ctx, o, kafka, client, tokens)
+		return follow(ctx, o, c)
 	case "receive":
-		return receive(ctx, o, client, tokens)
+		return receive(ctx, o, c)
 	case "produce":
-		return produce(ctx, o, kafka)
+		return produce(ctx, o, c.Kafka)
 	}
 	return fmt.Errorf("no part %q", o.Part)
 }
 
 // follow runs the production producer until it is asked to end, and says when it follows the stream.
-func follow(ctx context.Context, o options, kafka *topic.Client, client *sfapi.Client, tokens *sfapi.TokenSource) error {
-	p, err := salesforce.New(salesforce.Config{
-		Org: o.Org, Client: client, Tokens: tokens, Kafka: kafka, Registry: registry.NewClient(o.Registry), StateDir: filepath.Join(o.Work, "state"), Partitions: 4,
-	})
+func follow(ctx context.Context, o options, c rig.Clients) error {
+	p, err := salesforce.New(o.Producer(c, filepath.Join(o.Work, "state")))
 	if err != nil {
 		return err
 	}
@@ -88,9 +73,9 @@ func follow(ctx context.Context, o options, kafka *topic.Client, client *sfapi.C
 }
 
 // receive takes the events of the high rate as the producer did, and drops them.
-func receive(ctx context.Context, o options, client *sfapi.Client, tokens *sfapi.TokenSource) error {
-	c, err := bayeux.New(bayeux.Config{
-		URL: strings.TrimSuffix(o.Salesforce.InstanceURL, "/") + "/cometd/" + client.Version(), Token: tokens.AccessToken,
+func receive(ctx context.Context, o options, c rig.Clients) error {
+	events, err := bayeux.New(bayeux.Config{
+		URL: strings.TrimSuffix(o.Salesforce.InstanceURL, "/") + "/cometd/" + c.Salesforce.Version(), Token: c.Tokens.AccessToken,
 	})
 	if err != nil {
 		return err
@@ -99,7 +84,7 @@ func receive(ctx context.Context, o options, client *sfapi.Client, tokens *sfapi
 	defer stop()
 	var f figures
 	sub := bayeux.Subscription{Channel: "/data/ChangeEvents", Replay: func() int64 { return bayeux.ReplayAll }}
-	err = c.Run(ctx, []bayeux.Subscription{sub}, func(_ context.Context, batch []bayeux.Message) error {
+	err = events.Run(ctx, []bayeux.Subscription{sub}, func(_ context.Context, batch []bayeux.Message) error {
 		if f.Events += int64(len(batch)); f.Events >= o.Events {
 			stop()
 		}
