@@ -29,7 +29,7 @@ import (
 // ErrClosed is returned by every call on a closed store.
 var ErrClosed = errors.New("state store is closed")
 
-// blockCache is the size of the block cache in bytes.
+// blockCache is how many bytes of table files stay in memory for reads.
 const blockCache = 16 << 20
 
 // writeBuffer is the size of one of the two buffers that hold what is not yet in a table file. It is also the most
@@ -94,7 +94,7 @@ func Open(dir string, how ...Option) (_ *Store, err error) {
 	log := logger{log: set.logger, store: s}
 	options := &pebble.Options{
 		FS:                          vfs.OnDiskFull(set.fs, reserve.release),
-		CacheSize:                   blockCache,
+		CacheSize:                   blockCache + 2*writeBuffer, // Pebble counts its write buffers in
 		MemTableSize:                writeBuffer,
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                256,
