@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -38,8 +39,8 @@ type Org struct {
 	child *Child
 }
 
-// StartOrg starts an org and gives its accounts their identifiers.
-func StartOrg(ctx context.Context, binary, log string, seed uint64, accounts, contacts int, ledger func(ids []string) (*Ledger, map[string]string)) (*Org, error) {
+// StartOrg starts an org, makes its ERP, and gives its accounts their identifiers.
+func StartOrg(ctx context.Context, binary, log string, seed uint64, accounts, contacts int) (*Org, error) {
 	o := &Org{}
 	var err error
 	o.child, err = Launch(ctx, binary, log, &o.Ready, "simulator",
@@ -53,7 +54,7 @@ func StartOrg(ctx context.Context, binary, log string, seed uint64, accounts, co
 		return o, err
 	}
 	var carries map[string]string
-	o.Ledger, carries = ledger(ids)
+	o.Ledger, carries = NewLedger(rand.New(rand.NewPCG(seed, 2)), ids)
 	return o, o.linkAccounts(ctx, carries)
 }
 

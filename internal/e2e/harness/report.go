@@ -1,5 +1,5 @@
 // Package harness is what the trials have in common, in Jepsen's words: processes of the binary that a nemesis kills and
-// stops (Child), the way to change the simulated org (Control), the history that the topics hold (Follower, History,
+// stops (Process, Child), the way to change the simulated org (Control), the history that the topics hold (Follower, History,
 // Positions), and what a checker says of it (Report). A trial's command is a generator and a nemesis of its own between these.
 package harness
 

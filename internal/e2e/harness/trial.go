@@ -5,12 +5,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"crosswalk/internal/topic"
 )
 
 // Setting is what every trial's command takes. A trial embeds it in its own options.
@@ -33,6 +37,19 @@ func (s *Setting) Flags() {
 	flag.DurationVar(&s.Limit, "limit", 0, "how long it may take; 0: what the trial thinks is enough")
 	flag.BoolVar(&s.Keep, "keep", false, "keep the folder with logs when all holds, too")
 }
+
+// Dial connects to the Kafka of the trial.
+func (s *Setting) Dial(ctx context.Context) (*topic.Client, error) {
+	return topic.Dial(ctx, topic.Config{Brokers: strings.Split(s.Brokers, ","), ClientID: "trial", Logger: slog.New(slog.DiscardHandler)})
+}
+
+// quotedBrokers are the brokers as items of a list in YAML.
+func (s *Setting) quotedBrokers() string {
+	return `"` + strings.ReplaceAll(s.Brokers, ",", `", "`) + `"`
+}
+
+// Alias is a name for an org that no other trial has had on the same Kafka.
+func Alias(trial string) string { return trial + strconv.FormatInt(time.Now().UnixMilli(), 36) }
 
 // Main parses the flags, runs the trial, and ends the program: status 0 all holds, 1 one check does not, 2 wrong usage. The
 // folder is the trial's own; it is kept and named when a check fails. limit is asked for when none is given.

@@ -34,6 +34,32 @@ func (f *Follower) AwaitViews(ctx context.Context, records int) error {
 	return nil
 }
 
+// Quiet makes two changes of an account that is in a view, one after the other, and lists the topics that since before hold
+// other than the two rows and two views which these lead to. Two: what a start itself publishes has come when the second is
+// there.
+func (f *Follower) Quiet(ctx context.Context, before map[string]int, change func(account string, n int) error) ([]string, error) {
+	account, err := f.Matched(ctx)
+	if err != nil {
+		return nil, err
+	}
+	expected := map[string]int{"salesforce.account": 2, "customer.view": 2}
+	for i := range 2 {
+		if err := change(account, i); err != nil {
+			return nil, err
+		}
+		if err := f.AwaitViews(ctx, before["customer.view"]+1+i); err != nil {
+			return nil, err
+		}
+	}
+	var more []string
+	for name, n := range f.Counts() {
+		if n != before[name]+expected[name] {
+			more = append(more, fmt.Sprintf("%s.%s has %d new records, not %d", f.org, name, n-before[name], expected[name]))
+		}
+	}
+	return more, nil
+}
+
 // Matched is an account of which there is a view.
 func (f *Follower) Matched(ctx context.Context) (string, error) {
 	rows, err := f.Rows(ctx, "customer.view")

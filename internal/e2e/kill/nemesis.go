@@ -74,7 +74,7 @@ func (t *trial) disturbSnapshot(ctx context.Context, kills, pauses int) error {
 // lifeAndDeath starts the pipeline, waits until it has its tasks, lets it live for a random time, and kills it. It returns
 // the last thing that it said.
 func (t *trial) lifeAndDeath(ctx context.Context, longest time.Duration) (status, error) {
-	if err := t.pipeline.start(ctx); err != nil {
+	if err := t.pipeline.Start(ctx); err != nil {
 		return status{}, err
 	}
 	s, err := t.pipeline.await(ctx, status.owned)
@@ -84,22 +84,22 @@ func (t *trial) lifeAndDeath(ctx context.Context, longest time.Duration) (status
 	life := time.Duration(t.nemesis.Int64N(int64(longest)))
 	end := time.Now().Add(life)
 	s, err = t.pipeline.await(ctx, func(status) bool { return !time.Now().Before(end) })
-	t.pipeline.kill()
+	t.pipeline.Kill()
 	if err != nil {
 		return s, err
 	}
-	return s, t.pipeline.note("killed %d ms after it got its tasks, as it said: %+v", life.Milliseconds(), s)
+	return s, t.pipeline.Note("killed %d ms after it got its tasks, as it said: %+v", life.Milliseconds(), s)
 }
 
 // disturbChanges lets the snapshot end, then kills and pauses while the org changes.
 func (t *trial) disturbChanges(ctx context.Context, kills, pauses int) error {
-	if err := t.pipeline.start(ctx); err != nil {
+	if err := t.pipeline.Start(ctx); err != nil {
 		return err
 	}
 	if _, err := t.pipeline.await(ctx, status.live); err != nil {
 		return err
 	}
-	t.pipeline.kill()
+	t.pipeline.Kill()
 	if err := t.killDuringChanges(ctx, kills); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (t *trial) killDuringChanges(ctx context.Context, n int) error {
 		}
 		if i%5 == 4 {
 			lost++
-			if err := t.pipeline.loseState(); err != nil {
+			if err := t.pipeline.LoseState(); err != nil {
 				return err
 			}
 		}

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"time"
 )
-
-// silent is what a process says in its log when it wakes and finds its session over.
-const silent = "was silent too long and has lost its tasks"
 
 // processes are both.
 func (t *trial) processes() []*pipeline { return []*pipeline{t.pipeline, t.second} }
@@ -23,8 +18,8 @@ func (t *trial) pauseOften(ctx context.Context, n int, during string) error {
 	}
 	began, lost := time.Now(), t.lost()
 	for _, p := range t.processes() {
-		if p.process == nil {
-			if err := p.start(ctx); err != nil {
+		if !p.Up() {
+			if err := p.Start(ctx); err != nil {
 				return err
 			}
 		}
@@ -40,8 +35,8 @@ func (t *trial) pauseOften(ctx context.Context, n int, during string) error {
 	if _, _, err := t.owner(ctx); err != nil { // the last one has noticed
 		return err
 	}
-	t.second.kill()
-	t.pipeline.kill()
+	t.second.Kill()
+	t.pipeline.Kill()
 	lost = t.lost() - lost
 	t.report.Check(lost >= n, fmt.Sprintf("%d pauses of the owner during the %s, up to %.1f s with a session of %s: the other had the task after %.1f s at most, the owner knew %.1f s after it woke (%.0f s)",
 		n, during, longest.Seconds(), t.Session, moved.Seconds(), noticed.Seconds(), time.Since(began).Seconds()),
@@ -63,8 +58,8 @@ func (t *trial) pauseOnce(ctx context.Context, i int) (moved, pause, noticed tim
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	if err = owner.process.Pause(); err != nil {
-		return 0, 0, 0, fmt.Errorf("stop the owner: %w", err)
+	if err = owner.Pause(); err != nil {
+		return 0, 0, 0, err
 	}
 	stopped := time.Now()
 	if _, err = other.await(ctx, status.owned); err != nil {
@@ -76,12 +71,12 @@ func (t *trial) pauseOnce(ctx context.Context, i int) (moved, pause, noticed tim
 		return 0, 0, 0, err
 	}
 	pause = time.Since(stopped)
-	if err = owner.note("stopped for %d ms (pause %d), and goes on", pause.Milliseconds(), i+1); err != nil {
+	if err = owner.Note("stopped for %d ms (pause %d), and goes on", pause.Milliseconds(), i+1); err != nil {
 		return 0, 0, 0, err
 	}
 	before := t.lost()
-	if err = owner.process.Continue(); err != nil {
-		return 0, 0, 0, fmt.Errorf("let the owner go on: %w", err)
+	if err = owner.Continue(); err != nil {
+		return 0, 0, 0, err
 	}
 	woke := time.Now()
 	_, err = owner.await(ctx, func(s status) bool { return !s.owned() || t.lost() > before }) // it may have it again soon
@@ -108,10 +103,7 @@ func (t *trial) owner(ctx context.Context) (owner, other *pipeline, err error) {
 func (t *trial) lost() int {
 	n := 0
 	for _, p := range t.processes() {
-		text, err := os.ReadFile(p.log())
-		if err == nil {
-			n += bytes.Count(text, []byte(silent))
-		}
+		n += p.Lost()
 	}
 	return n
 }

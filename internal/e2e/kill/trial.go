@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"crosswalk/internal/e2e/harness"
@@ -40,8 +36,8 @@ type trial struct {
 
 func newTrial(o options, dir string, r *harness.Report) *trial {
 	return &trial{
-		options: o, dir: dir, report: r, org: "kill" + strconv.FormatInt(time.Now().UnixMilli(), 36),
-		pipeline: &pipeline{binary: o.Binary, dir: filepath.Join(dir, "first")}, second: &pipeline{binary: o.Binary, dir: filepath.Join(dir, "second")},
+		options: o, dir: dir, report: r, org: harness.Alias("kill"),
+		pipeline: newPipeline(&o.Setting, filepath.Join(dir, "first")), second: newPipeline(&o.Setting, filepath.Join(dir, "second")),
 		nemesis: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
 }
@@ -74,8 +70,8 @@ func (t *trial) run(ctx context.Context) (err error) {
 // end stops everything that still runs.
 func (t *trial) end() error {
 	err := t.rest()
-	t.pipeline.kill()
-	t.second.kill()
+	t.pipeline.Kill()
+	t.second.Kill()
 	if t.kafka != nil {
 		err = errors.Join(err, t.kafka.Close())
 	}
@@ -84,10 +80,7 @@ func (t *trial) end() error {
 
 // prepare starts the org, gives its accounts their identifiers, makes the ERP file and imports it.
 func (t *trial) prepare(ctx context.Context) (err error) {
-	t.simulator, err = harness.StartOrg(ctx, t.Binary, filepath.Join(t.dir, "simulator.log"), t.Seed, t.accounts, t.contacts,
-		func(ids []string) (*harness.Ledger, map[string]string) {
-			return harness.NewLedger(rand.New(rand.NewPCG(t.Seed, 2)), ids)
-		})
+	t.simulator, err = harness.StartOrg(ctx, t.Binary, filepath.Join(t.dir, "simulator.log"), t.Seed, t.accounts, t.contacts)
 	if err != nil {
 		return err
 	}
@@ -99,7 +92,7 @@ func (t *trial) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	for _, p := range t.processes() {
-		if err := p.configure(t.options, t.org, t.simulator); err != nil {
+		if err := t.configure(p); err != nil {
 			return err
 		}
 	}
@@ -111,8 +104,7 @@ func (t *trial) connect(ctx context.Context) (err error) {
 	if t.judge, err = t.simulator.Judge(ctx); err != nil {
 		return err
 	}
-	quiet := slog.New(slog.DiscardHandler)
-	if t.kafka, err = topic.Dial(ctx, topic.Config{Brokers: strings.Split(t.Brokers, ","), ClientID: "kill", Logger: quiet}); err != nil {
+	if t.kafka, err = t.Dial(ctx); err != nil {
 		return err
 	}
 	t.follower = harness.NewFollower(t.kafka, registry.NewClient(t.Registry), t.org)
@@ -120,11 +112,11 @@ func (t *trial) connect(ctx context.Context) (err error) {
 }
 
 func (t *trial) importERP(ctx context.Context) error {
-	if err := t.simulator.Ledger.Write(t.pipeline.erpFile()); err != nil {
+	if err := t.simulator.Ledger.Write(t.erpFile()); err != nil {
 		return err
 	}
 	t.judge.Customers = t.simulator.Ledger.Records()
-	return t.pipeline.importERP(ctx)
+	return t.pipeline.Import(ctx, t.erpFile())
 }
 
 // change lets the org change from now on, until rest.
@@ -166,10 +158,9 @@ func (t *trial) rest() error {
 // settle starts the pipeline and waits until everything that is published is right. It gives up when nothing has been
 // published for a while.
 func (t *trial) settle(ctx context.Context) error {
-	const patience = 40 * time.Second
 	began := time.Now()
-	if t.pipeline.process == nil {
-		if err := t.pipeline.start(ctx); err != nil {
+	if !t.pipeline.Up() {
+		if err := t.pipeline.Start(ctx); err != nil {
 			return err
 		}
 	}
@@ -181,34 +172,18 @@ func (t *trial) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	moved, records := time.Now(), -1
-	var different []judge.Difference
 	last := map[string][]string{} // what differed when last something did
-	for {
-		if _, err := t.follower.Read(ctx); err != nil {
-			return err
+	different, err := t.follower.Settle(ctx, 40*time.Second, t.pipeline.Ended, func() ([]judge.Difference, error) {
+		different, err := t.follower.Compare(ctx, t.judge, truth)
+		if len(different) > 0 {
+			last = harness.ByTopic(different)
 		}
-		if n := t.follower.Records(); n != records {
-			records, moved = n, time.Now()
-			if different, err = t.follower.Compare(ctx, t.judge, truth); err != nil {
-				return err
-			}
-			if len(different) > 0 {
-				last = harness.ByTopic(different)
-			}
-		}
-		if len(different) == 0 || time.Since(moved) > patience {
-			t.report.Say("settled %.1f s after the last start, live after %.1f s; what came last: %v", time.Since(began).Seconds(), live.Seconds(), last)
-			t.checkEnd(different)
-			return harness.Keep(t.dir, t.org, different)
-		}
-		if t.pipeline.process.Dead() {
-			return fmt.Errorf("the pipeline ended by itself; its log ends with: %s", harness.Tail(t.pipeline.log()))
-		}
-		select {
-		case <-time.After(300 * time.Millisecond):
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), harness.Keep(t.dir, t.org, different))
-		}
+		return different, err
+	})
+	if err != nil {
+		return errors.Join(err, harness.Keep(t.dir, t.org, different))
 	}
+	t.report.Say("settled %.1f s after the last start, live after %.1f s; what came last: %v", time.Since(began).Seconds(), live.Seconds(), last)
+	t.checkEnd(different)
+	return harness.Keep(t.dir, t.org, different)
 }

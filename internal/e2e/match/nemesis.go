@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"slices"
 	"time"
+
+	"crosswalk/internal/e2e/harness"
 )
 
 // alive is the longest time from when every org's matcher runs, or publishes, until the next fault.
@@ -47,7 +49,7 @@ func (t *trial) wait(ctx context.Context, d time.Duration) error {
 // killOne kills a process that has a task, and starts it again: every fifth time without its state, and every eighth time all
 // processes are killed at once.
 func (t *trial) killOne(ctx context.Context) error {
-	victims := []*process{t.anOwner()}
+	victims := []*harness.Process{t.anOwner()}
 	t.count.kills++
 	if t.count.kills%8 == 0 {
 		victims = t.processes
@@ -55,19 +57,19 @@ func (t *trial) killOne(ctx context.Context) error {
 	}
 	killed := time.Now()
 	for _, p := range victims {
-		if err := p.note("killed (kill %d)", t.count.kills); err != nil {
+		if err := p.Note("killed (kill %d)", t.count.kills); err != nil {
 			return err
 		}
-		p.kill()
+		p.Kill()
 		if t.count.kills%5 == 0 {
 			t.count.stateless++
-			if err := p.loseState(); err != nil {
+			if err := p.LoseState(); err != nil {
 				return err
 			}
 		}
 	}
 	for _, p := range victims {
-		if err := p.start(ctx); err != nil {
+		if err := p.Start(ctx); err != nil {
 			return err
 		}
 	}
@@ -81,9 +83,9 @@ func (t *trial) killOne(ctx context.Context) error {
 // pauseOne stops a process that has a task until the others have all of them, and a random time longer (F07).
 func (t *trial) pauseOne(ctx context.Context) error {
 	p := t.anOwner()
-	before := p.lost()
-	if err := p.pause(); err != nil {
-		return fmt.Errorf("stop a process: %w", err)
+	before := p.Lost()
+	if err := p.Pause(); err != nil {
+		return err
 	}
 	stopped := time.Now()
 	if err := t.awaitOwners(ctx, owned); err != nil {
@@ -94,15 +96,15 @@ func (t *trial) pauseOne(ctx context.Context) error {
 		return err
 	}
 	t.count.pauses++
-	if err := p.note("stopped for %d ms (pause %d), and goes on", time.Since(stopped).Milliseconds(), t.count.pauses); err != nil {
+	if err := p.Note("stopped for %d ms (pause %d), and goes on", time.Since(stopped).Milliseconds(), t.count.pauses); err != nil {
 		return err
 	}
-	if err := p.proceed(); err != nil {
-		return fmt.Errorf("let a process go on: %w", err)
+	if err := p.Continue(); err != nil {
+		return err
 	}
 	woke := time.Now()
-	err := t.await(ctx, func(owners) bool { return p.lost() > before || time.Since(woke) > 2*t.Session })
-	if p.lost() > before {
+	err := t.await(ctx, func(owners) bool { return p.Lost() > before || time.Since(woke) > 2*t.Session })
+	if p.Lost() > before {
 		t.count.lost++
 		t.count.noticed = max(t.count.noticed, time.Since(woke))
 	}
@@ -120,8 +122,8 @@ func (t *trial) killTheBroker(ctx context.Context) error {
 }
 
 // anOwner is a process that had a task when it was last asked.
-func (t *trial) anOwner() *process {
-	var have []*process
+func (t *trial) anOwner() *harness.Process {
+	var have []*harness.Process
 	for _, p := range t.processes {
 		if slices.ContainsFunc(t.orgs, func(o *org) bool { return t.owners[o.name] == p }) {
 			have = append(have, p)
@@ -134,7 +136,7 @@ func (t *trial) anOwner() *process {
 }
 
 // owners says by org which process runs its matcher.
-type owners map[string]*process
+type owners map[string]*harness.Process
 
 // owned reports whether a process has the task, and not only a warm state for it; live, whether it publishes.
 func owned(phase string) bool { return phase == "starting" || phase == "rebuilding" || phase == "live" }
@@ -155,15 +157,15 @@ func (t *trial) awaitPhases(ctx context.Context, wanted func(phase string) bool,
 	for {
 		now := owners{}
 		for _, p := range t.processes {
-			if p.child == nil || p.paused {
+			if !p.Up() || p.Paused() {
 				continue
 			}
-			phases, err := p.phases(ctx)
+			s, _, err := p.Status(ctx)
 			if err != nil {
 				return err
 			}
-			for org, phase := range phases {
-				if wanted(phase) {
+			for org, of := range s.Orgs {
+				if wanted(of.Matcher.Phase) {
 					now[org] = p
 				}
 			}

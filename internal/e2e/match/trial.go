@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +27,7 @@ type trial struct {
 	orgs      []*org
 	generator *generator
 	generated chan error
-	processes []*process
+	processes []*harness.Process
 	owners    owners // when they were last asked
 	last      owners // the last that was known of each org
 	judge     judge.Judge
@@ -44,7 +42,7 @@ type trial struct {
 func newTrial(o options, dir string, r *harness.Report) *trial {
 	t := &trial{options: o, dir: dir, report: r, rng: rand.New(rand.NewPCG(o.Seed, 1)), owners: owners{}, last: owners{}, judge: judge.Judge{Link: harness.Link}}
 	for i := range o.processes {
-		t.processes = append(t.processes, &process{binary: o.Binary, dir: filepath.Join(dir, fmt.Sprint("process", i+1))})
+		t.processes = append(t.processes, harness.NewProcess(&o.Setting, filepath.Join(dir, fmt.Sprint("process", i+1)), "matcher", "console"))
 	}
 	return t
 }
@@ -78,7 +76,7 @@ func (t *trial) run(ctx context.Context) (err error) {
 
 func (t *trial) end() {
 	for _, p := range t.processes {
-		p.kill()
+		p.Kill()
 	}
 	for _, o := range t.orgs {
 		o.writer.Close()
@@ -90,24 +88,25 @@ func (t *trial) end() {
 
 // prepare makes the input topics, writes half of the records of each org, and starts the processes.
 func (t *trial) prepare(ctx context.Context) (err error) {
-	t.kafka, err = topic.Dial(ctx, topic.Config{Brokers: strings.Split(t.Brokers, ","), ClientID: "trial", Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	if t.kafka, err = t.Dial(ctx); err != nil {
 		return err
 	}
+	var orgs strings.Builder
 	reg := registry.NewClient(t.Registry)
-	prefix := "match" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	prefix := harness.Alias("match")
 	for i := range t.options.orgs {
 		o, err := newOrg(ctx, t.kafka, reg, fmt.Sprintf("%s-%d", prefix, i+1), t.records, t.Seed+uint64(i))
 		if err != nil {
 			return err
 		}
 		t.orgs = append(t.orgs, o)
+		fmt.Fprintf(&orgs, "  - alias: %s\n    orphan_grace: 0s\n    link: {salesforce_field: %s, erp_field: %s}\n", o.name, harness.Link.SalesforceField, harness.Link.ERPField)
 		t.followers = append(t.followers, harness.NewFollower(t.kafka, reg, o.name))
 	}
 	t.generator = &generator{orgs: t.orgs, total: t.events}
 	t.generator.target.Store(int64(t.events / max(1, t.faults())))
 	for _, p := range t.processes {
-		if err := errors.Join(p.configure(t.options, t.orgs), p.start(ctx)); err != nil {
+		if err := errors.Join(p.Configure(&t.Setting, 3, orgs.String()), p.Start(ctx)); err != nil {
 			return err
 		}
 	}
@@ -156,26 +155,7 @@ func (t *trial) settle(ctx context.Context) error {
 }
 
 func (t *trial) settleOrg(ctx context.Context, o *org, f *harness.Follower) ([]judge.Difference, error) {
-	const patience = 30 * time.Second
 	truth := o.inputs()
-	moved, records := time.Now(), -1
-	var different []judge.Difference
-	for {
-		if _, err := f.Read(ctx); err != nil {
-			return nil, err
-		}
-		if n := f.Records(); n != records {
-			records, moved = n, time.Now()
-			var err error
-			if different, err = f.CompareJoin(ctx, &t.judge, truth); err != nil {
-				return nil, err
-			}
-		}
-		if len(different) == 0 || time.Since(moved) > patience {
-			return different, nil
-		}
-		if err := t.wait(ctx, 300*time.Millisecond); err != nil {
-			return nil, err
-		}
-	}
+	running := func() error { return t.wait(ctx, 0) }
+	return f.Settle(ctx, 30*time.Second, running, func() ([]judge.Difference, error) { return f.CompareJoin(ctx, &t.judge, truth) })
 }

@@ -14,7 +14,7 @@ const tasksPerOrg = 3
 
 // placed is where a task runs.
 type placed struct {
-	in    *process
+	in    *harness.Process
 	since time.Time
 	asked time.Time // it ran there at this moment
 }
@@ -28,16 +28,13 @@ func (t *trial) look(ctx context.Context) (now placement, ready bool, err error)
 	now = placement{}
 	working := 0
 	for _, p := range t.processes {
-		if p.child == nil {
+		if !p.Up() {
 			continue
 		}
-		if p.child.Dead() {
-			return nil, false, fmt.Errorf("a process ended by itself (%w); its log ends with: %s", p.child.Err, harness.Tail(p.log()))
-		}
-		var s status
 		asked := time.Now()
-		if err := harness.FetchJSON(ctx, p.console+"/api/status", &s); err != nil {
-			return now, false, nil //nolint:nilerr // it is asked again
+		s, ok, err := p.Status(ctx)
+		if err != nil || !ok {
+			return now, false, err
 		}
 		for task, since := range s.Tasks {
 			if other, ok := now[task]; ok && since.Before(other.asked) {
@@ -93,7 +90,7 @@ func (t *trial) even(now placement) bool {
 // spread counts the tasks of each process that is up.
 func (t *trial) spread(now placement) (counts []int) {
 	for _, p := range t.processes {
-		if p.child == nil {
+		if !p.Up() {
 			continue
 		}
 		n := 0
@@ -108,18 +105,18 @@ func (t *trial) spread(now placement) (counts []int) {
 }
 
 // join starts a process and waits until the tasks are spread evenly.
-func (t *trial) join(ctx context.Context, p *process) error {
-	return t.step(ctx, "a process joins", p, nil, func() error { return p.start(ctx) }, 0)
+func (t *trial) join(ctx context.Context, p *harness.Process) error {
+	return t.step(ctx, "a process joins", p, nil, func() error { return p.Start(ctx) }, 0)
 }
 
 // leave ends a process in good order: its tasks are elsewhere at once.
-func (t *trial) leave(ctx context.Context, p *process) error {
-	return t.step(ctx, "a process leaves in good order", nil, p, p.stop, t.Session)
+func (t *trial) leave(ctx context.Context, p *harness.Process) error {
+	return t.step(ctx, "a process leaves in good order", nil, p, p.Stop, t.Session)
 }
 
 // die kills a process: its tasks are elsewhere when its session is over.
-func (t *trial) die(ctx context.Context, p *process) error {
-	return t.step(ctx, "a process is killed", nil, p, func() error { p.kill(); return nil }, t.Session+slack)
+func (t *trial) die(ctx context.Context, p *harness.Process) error {
+	return t.step(ctx, "a process is killed", nil, p, func() error { p.Kill(); return nil }, t.Session+slack)
 }
 
 // slack is what it may take from the end of a session until the others run the tasks: the group joins and is told.
@@ -127,7 +124,7 @@ const slack = 2 * time.Second
 
 // step does something to the group and holds what follows to what must be. within is how soon every task must run somewhere
 // after it is done; 0 is no matter how soon.
-func (t *trial) step(ctx context.Context, what string, joins, goes *process, do func() error, within time.Duration) error {
+func (t *trial) step(ctx context.Context, what string, joins, goes *harness.Process, do func() error, within time.Duration) error {
 	before, err := t.await(ctx, "all tasks run before "+what, func(now placement, ready bool) bool { return ready && t.even(now) })
 	if err != nil {
 		return err
@@ -163,7 +160,7 @@ func (t *trial) step(ctx context.Context, what string, joins, goes *process, do 
 }
 
 // judgeStep reports what a step led to.
-func (t *trial) judgeStep(what string, before, after placement, joins, goes *process, moving int, owned, spread, within time.Duration, began time.Time) {
+func (t *trial) judgeStep(what string, before, after placement, joins, goes *harness.Process, moving int, owned, spread, within time.Duration, began time.Time) {
 	var disturbed []string
 	stayed := 0
 	for task, was := range before {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,7 +34,7 @@ type trial struct {
 
 	kafka     *topic.Client
 	orgs      []*org
-	processes []*process
+	processes []*harness.Process
 	probes    *probes
 	probed    chan error // how the probes ended, if they did by themselves
 	twice     []string   // tasks that two processes said they run
@@ -45,7 +43,7 @@ type trial struct {
 func newTrial(o options, dir string, r *harness.Report) *trial {
 	t := &trial{options: o, dir: dir, report: r, rng: rand.New(rand.NewPCG(o.Seed, 1)), probes: newProbes(), probed: make(chan error, 1)}
 	for i := range o.processes {
-		t.processes = append(t.processes, &process{binary: o.Binary, dir: filepath.Join(dir, fmt.Sprint("process", i+1))})
+		t.processes = append(t.processes, harness.NewProcess(&o.Setting, filepath.Join(dir, fmt.Sprint("process", i+1))))
 	}
 	return t
 }
@@ -71,7 +69,7 @@ func (t *trial) run(ctx context.Context) (err error) {
 
 func (t *trial) end() error {
 	for _, p := range t.processes {
-		p.kill()
+		p.Kill()
 	}
 	var err error
 	for _, o := range t.orgs {
@@ -85,18 +83,13 @@ func (t *trial) end() error {
 
 // prepare starts the orgs and the first process, and waits until that does everything.
 func (t *trial) prepare(ctx context.Context) (err error) {
-	t.kafka, err = topic.Dial(ctx, topic.Config{Brokers: strings.Split(t.Brokers, ","), ClientID: "trial", Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	if t.kafka, err = t.Dial(ctx); err != nil {
 		return err
 	}
-	prefix := "share" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	prefix := harness.Alias("share")
 	for i := range t.options.orgs {
 		o := &org{alias: fmt.Sprintf("%s-%d", prefix, i+1), folder: filepath.Join(t.dir, fmt.Sprint("erp", i+1))}
-		seed := t.Seed + uint64(i)
-		o.Org, err = harness.StartOrg(ctx, t.Binary, filepath.Join(t.dir, fmt.Sprintf("simulator%d.log", i+1)), seed, t.accounts, t.contacts,
-			func(ids []string) (*harness.Ledger, map[string]string) {
-				return harness.NewLedger(rand.New(rand.NewPCG(seed, 2)), ids)
-			})
+		o.Org, err = harness.StartOrg(ctx, t.Binary, filepath.Join(t.dir, fmt.Sprintf("simulator%d.log", i+1)), t.Seed+uint64(i), t.accounts, t.contacts)
 		t.orgs = append(t.orgs, o)
 		if err != nil {
 			return err
@@ -106,13 +99,11 @@ func (t *trial) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for _, p := range t.processes {
-		if err := p.configure(t); err != nil {
-			return err
-		}
+	if err := t.configure(); err != nil {
+		return err
 	}
 	began := time.Now()
-	if err := t.processes[0].start(ctx); err != nil {
+	if err := t.processes[0].Start(ctx); err != nil {
 		return err
 	}
 	if _, err := t.await(ctx, "the first process runs all tasks", func(now placement, ready bool) bool { return ready && t.all(now) }); err != nil {
@@ -232,7 +223,6 @@ func (t *trial) settle(ctx context.Context) error {
 }
 
 func (t *trial) settleOrg(ctx context.Context, o *org) ([]judge.Difference, error) {
-	const patience = 30 * time.Second
 	j, err := o.Judge(ctx)
 	if err != nil {
 		return nil, err
@@ -241,25 +231,6 @@ func (t *trial) settleOrg(ctx context.Context, o *org) ([]judge.Difference, erro
 	if err != nil {
 		return nil, err
 	}
-	moved, records := time.Now(), -1
-	var different []judge.Difference
-	for {
-		if _, err := o.follower.Read(ctx); err != nil {
-			return nil, err
-		}
-		if n := o.follower.Records(); n != records {
-			records, moved = n, time.Now()
-			if different, err = o.follower.Compare(ctx, j, truth); err != nil {
-				return nil, err
-			}
-		}
-		if len(different) == 0 || time.Since(moved) > patience {
-			return different, nil
-		}
-		select {
-		case <-time.After(300 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
+	running := func() error { _, _, err := t.look(ctx); return err }
+	return o.follower.Settle(ctx, 30*time.Second, running, func() ([]judge.Difference, error) { return o.follower.Compare(ctx, j, truth) })
 }
