@@ -257,42 +257,6 @@ func TestBackfillOfRecordsThatAreNotThere(t *testing.T) {
 	b.compare("Account")
 }
 
-func TestBackfillOfNotes(t *testing.T) {
-	t.Parallel()
-	for name, ask := range map[string]avro.Backfill{
-		"everything": {}, "a window": {Since: ago(years)}, "ids": {IDs: []string{}}, "a condition": {Where: text("Title LIKE '%'")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t, simulator.Config{Org: org.Config{Seed: 27, Accounts: 5, Notes: 60}})
-			b.config.BackfillRows = 15
-			b.config.Notes = salesforce.Notes{Objects: []string{"Note"}, Every: time.Hour} // polls bring nothing
-			p := b.start()
-			b.await(p, func(s salesforce.Status) bool { return s.Phase == "streaming" && s.Notes["Note"].Ready })
-			account := slices.Sorted(maps.Keys(b.truth("Account")))[0]
-			o := b.sim.Org()
-			made, err := o.Create("Note", org.Fields{"Title": "T", "Body": "made", "ParentId": account})
-			b.must(err)
-			notes := slices.Sorted(maps.Keys(b.truth("Note")))
-			changed, gone := notes[3], notes[5]
-			b.must(o.Update("Note", changed, org.Fields{"Title": "T", "Body": "changed"}))
-			b.must(o.Delete("Note", gone))
-			ask.Objects = []string{"Note"}
-			if ask.IDs != nil {
-				ask.IDs = []string{made, changed, gone}
-			}
-			b.ask("b1", ask)
-			done := b.awaitBackfill(p, "b1", salesforce.BackfillDone)
-			b.awaitNote(p, made, "made")
-			b.awaitNote(p, changed, "changed")
-			b.awaitNote(p, gone, "")
-			if done.Changed() != 3 {
-				t.Errorf("it says that %d differed: %+v", done.Changed(), done)
-			}
-		})
-	}
-}
-
 // TestBackfillsWhileEverythingHappens asks for backfills while the org changes at random and producers die.
 func TestBackfillsWhileEverythingHappens(t *testing.T) {
 	t.Parallel()

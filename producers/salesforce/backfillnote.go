@@ -56,9 +56,9 @@ func (n *notes) within(ctx context.Context, fn func(ctx context.Context) error) 
 // noteRows reads notes again in the order of (SystemModstamp, Id); all of a note is in its row.
 func (e *errand) noteRows(ctx context.Context, p *Part) error {
 	o := noteObjects[p.Object]
-	columns := strings.Join(o.fields, ", ")
+	columns, limit := strings.Join(o.fields, ", "), e.noteLimit(o)
 	for {
-		soql := e.q.listQuery(p, columns, e.cfg.BackfillRows)
+		soql := e.q.listQuery(p, columns, limit)
 		var last listed
 		read, changed, err := e.notePage(ctx, o, soql, nil, &last)
 		if err != nil {
@@ -68,7 +68,7 @@ func (e *errand) noteRows(ctx context.Context, p *Part) error {
 		if read == 0 {
 			return nil
 		}
-		if err := e.advance(ctx, func() { p.Modstamp, p.ID = last.SystemModstamp.Time, last.ID }); err != nil || read < e.cfg.BackfillRows {
+		if err := e.advance(ctx, func() { p.Modstamp, p.ID = last.SystemModstamp.Time, last.ID }); err != nil || read < limit {
 			return err
 		}
 	}
@@ -106,9 +106,25 @@ func (e *errand) notePage(ctx context.Context, o noteObject, soql string, seen m
 	return len(records), changed, err
 }
 
-// publishNotes publishes those of some notes that differ from what is published.
+// textChunk is how many ContentNotes are read at a time: each text is a call of its own, which a crash may have to repeat,
+// and polls wait meanwhile.
+const textChunk = 50
+
+// noteLimit is how many notes are listed at a time.
+func (e *errand) noteLimit(o noteObject) int {
+	if o.listed {
+		return e.cfg.BackfillRows
+	}
+	return min(textChunk, e.cfg.BackfillRows)
+}
+
+// publishNotes publishes those of some notes that differ from what is published. The texts of ContentNotes are read even
+// when nothing around them has changed: somebody asked for that.
 func (e *errand) publishNotes(ctx context.Context, o noteObject, records []json.RawMessage) (changed int64, err error) {
-	err = e.call(ctx, func(ctx context.Context) error { // the bodies and links of ContentNotes are calls of their own
+	err = e.call(ctx, func(ctx context.Context) error {
+		if err := e.governor.wait(ctx, workBackfill); err != nil { // here, where the polls do not wait for it
+			return err
+		}
 		return e.notes.within(ctx, func(ctx context.Context) error {
 			before := e.notes.book.published[o.name]
 			err := e.notes.takePage(ctx, o, records, change.OpRefetch, nil)
@@ -122,9 +138,9 @@ func (e *errand) publishNotes(ctx context.Context, o noteObject, records []json.
 // namedNotes reads the notes again that were named; those that are not there any more are deleted.
 func (e *errand) namedNotes(ctx context.Context, p *Part) error {
 	o := noteObjects[p.Object]
-	ids := e.q.named(p.Object)
+	ids, size := e.q.named(p.Object), min(readUpTo, e.noteLimit(o))
 	for p.Named < len(ids) {
-		chunk := ids[p.Named:min(len(ids), p.Named+readUpTo)]
+		chunk := ids[p.Named:min(len(ids), p.Named+size)]
 		seen := map[string]bool{}
 		_, changed, err := e.notePage(ctx, o, e.q.namedQuery(p.Object, strings.Join(o.fields, ", "), chunk), seen, nil)
 		if err != nil {

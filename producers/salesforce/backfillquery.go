@@ -108,9 +108,9 @@ func (q *request) first(object string, expected, bulk int64) Phase {
 
 // then is the phase that follows one.
 func (q *request) then(object string, p Phase) Phase {
-	_, note := noteObjects[object]
+	o, note := noteObjects[object]
 	listed := p == PhaseJob || p == PhaseRows
-	if listed && (!q.since.IsZero() || note && !q.restricted()) {
+	if listed && (!q.since.IsZero() || note && (!q.restricted() || !o.listed)) {
 		return PhaseDeleted
 	}
 	return PhaseDone

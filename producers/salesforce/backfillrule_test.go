@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,7 @@ func TestPhasesOfABackfill(t *testing.T) {
 		{window, "Note", 50_001, PhaseRows, PhaseDeleted},
 		{condition, "Account", 10, PhaseRows, PhaseDone},
 		{condition, "Note", 10, PhaseRows, PhaseDone},
+		{condition, "ContentNote", 10, PhaseRows, PhaseDeleted}, // which says that deletions cannot be looked at
 		{&request{until: clock(1)}, "Account", 60_000, PhaseJob, PhaseDone},
 		{ids, "Account", 60_000, PhaseNamed, PhaseDone},
 	} {
@@ -155,6 +157,7 @@ func TestPatience(t *testing.T) {
 		{&sfapi.Error{Status: 400, Code: "INVALID_QUERY_LOCATOR"}, true},
 		{&sfapi.Error{Status: 400, Code: "MALFORMED_QUERY"}, false},
 		{&sfapi.Error{Status: 400, Code: "INVALID_FIELD"}, false},
+		{fmt.Errorf("read notes: %w", errTextsWait), true},
 		{errors.New("anything else"), false},
 	} {
 		if wait, again := patience(c.err, 1); again != c.again || again != (wait > 0) {

@@ -168,7 +168,10 @@ func (e *errand) call(ctx context.Context, ask func(context.Context) error) erro
 func patience(err error, failures int) (wait time.Duration, again bool) {
 	switch nextOf(err) {
 	case sfapi.NextRetry, sfapi.NextRefresh, sfapi.NextRestartQuery:
-		return retry.Backoff{First: 2 * time.Second, Max: time.Minute}.Wait(failures), true
+		again = true
 	}
-	return 0, false
+	if !again && !errors.Is(err, errTextsWait) { // the budget frees by itself
+		return 0, false
+	}
+	return retry.Backoff{First: 2 * time.Second, Max: time.Minute}.Wait(failures), true
 }

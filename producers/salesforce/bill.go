@@ -119,7 +119,12 @@ func (q *request) line(object string, rows, pageRows int64) BillLine {
 		l.Calls = 2 + jobPolls + jobCalls(rows, pageRows) // made and deleted
 	case PhaseNamed:
 		l.Way, l.Calls = "ids", reads
-		if note || q.conditions() != "" {
+		switch {
+		case object == "ContentNote":
+			l.Calls = pages(rows, textChunk)
+		case note:
+			l.Calls = pages(rows, readUpTo)
+		case q.conditions() != "":
 			l.Calls = 2 * pages(rows, readUpTo)
 		}
 	case PhaseJob:
@@ -127,17 +132,23 @@ func (q *request) line(object string, rows, pageRows int64) BillLine {
 		l.Calls = 1 + 2 + jobPolls + jobCalls(rows, pageRows) + reads
 	default:
 		l.Way, l.Calls = "query", 1+rows/readLimit+1+reads
-		if note {
+		switch {
+		case object == "ContentNote":
+			l.Calls = 1 + rows/textChunk + 1
+		case note:
 			l.Calls = 1 + rows/readLimit + 1
 		}
 	}
 	if q.then(object, first) == PhaseDeleted {
-		if l.Calls++; note && !q.restricted() {
+		switch {
+		case note && !q.restricted():
 			l.Calls += pages(rows, askedUpTo)
+		case listsDeleted(object):
+			l.Calls++
 		}
 	}
 	if object == "ContentNote" {
-		l.Calls += rows + pages(rows, linkChunk) // each text is a call of its own
+		l.Calls += rows + pages(rows, textChunk) // each text is a call of its own
 	}
 	return l
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/simulator"
@@ -41,5 +42,39 @@ func TestBillIsWhatARunCosts(t *testing.T) {
 		if math.Abs(float64(bill.Calls)-float64(made)) > 0.05*float64(made)+constant || bill.Rows != 4500 || bill.Objects[0].Way != id {
 			t.Errorf("%s: the bill says %d calls and %d rows, and %d calls were made: %+v", id, bill.Calls, bill.Rows, made, bill)
 		}
+	}
+}
+
+// TestBillOfNotes holds the estimate for each kind of note, asked for in each way, to the calls that are made.
+func TestBillOfNotes(t *testing.T) {
+	t.Parallel()
+	for kind := range writings {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, simulator.Config{Org: org.Config{Seed: 42, Accounts: 3}})
+			var ids []string
+			for range 120 {
+				ids = append(ids, b.write(kind, "a text", b.ids("Account")[0]))
+			}
+			b.config.PollEvery, b.config.LimitsEvery = time.Hour, time.Hour
+			p := b.idle(kind)
+			for id, ask := range map[string]avro.Backfill{"rows": {}, "ids": {IDs: ids}, "window": {Since: ago(years)}} {
+				ask.Objects = []string{kind}
+				bill, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, 0, 0.2)
+				b.must(err)
+				before := len(b.sim.Requests())
+				b.ask(id, ask)
+				b.awaitBackfill(p, id, salesforce.BackfillDone)
+				made := 0
+				for _, r := range b.sim.Requests()[before:] {
+					if strings.HasPrefix(r.Path, "/services/data/") {
+						made++
+					}
+				}
+				if math.Abs(float64(bill.Calls)-float64(made)) > 2 || bill.Rows != 120 {
+					t.Errorf("%s: the bill says %d calls and %d rows, and %d calls were made", id, bill.Calls, bill.Rows, made)
+				}
+			}
+		})
 	}
 }

@@ -271,10 +271,11 @@ func (n *notes) takePage(ctx context.Context, o noteObject, records []json.RawMe
 		source := ""
 		if !o.listed {
 			source = sourceOf(&batch[i], rows[i].LatestPublishedVersionID)
-			if known, err := n.book.load(batch[i].ID); err != nil || known.source == source {
-				if err != nil {
-					return err
-				}
+			known, err := n.book.load(batch[i].ID)
+			if err != nil {
+				return err
+			}
+			if known.source == source && op != change.OpRefetch {
 				continue // neither the text nor what stands around it has changed
 			}
 			if err := n.content(ctx, &batch[i], rows[i]); err != nil {
