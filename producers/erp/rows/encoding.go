@@ -15,7 +15,7 @@ import (
 // Encoding is how a file writes its characters.
 type Encoding string
 
-// The encodings. UTF16 needs a byte order mark, which says the order.
+// The encodings. The order of UTF16 is told by its byte order mark, else by where the zeros of Latin text stand.
 const (
 	Auto        Encoding = "auto" // told by the byte order mark, else by all bytes of the file
 	UTF8        Encoding = "utf-8"
@@ -49,10 +49,10 @@ func encodingOf(name string, in io.ReadSeeker, said Encoding) (e Encoding, guess
 		return "", false, fmt.Errorf("%s is UTF-16, not UTF-8; set encoding to utf-16 or auto", name)
 	case mark != "" && (said != UTF16 || mark != UTF8):
 		return mark, false, nil
+	case orderOf(start) != "":
+		return orderOf(start), false, nil
 	case said == UTF16:
-		return "", false, fmt.Errorf("%s has no UTF-16 byte order mark; save it with one, or correct encoding", name)
-	case bytes.IndexByte(start, 0) >= 0 && looksLikeUTF16(start):
-		return "", false, fmt.Errorf("%s looks like UTF-16 without a byte order mark; save it with one, or as UTF-8", name)
+		return "", false, fmt.Errorf("%s has no UTF-16 byte order mark, and its bytes do not tell the order; save it with one, or correct encoding", name)
 	}
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return "", false, fmt.Errorf("read %s: %w", name, err)
@@ -79,9 +79,25 @@ func markOf(start []byte) Encoding {
 	return ""
 }
 
-// looksLikeUTF16 reports that nearly every second byte is zero, as in Latin text; a stray NUL is something else.
-func looksLikeUTF16(start []byte) bool {
-	return bytes.Count(start, []byte{0})*5 > len(start)*2
+// orderOf tells the order of UTF-16 without a mark: nearly every second byte of Latin text is zero, the first of each pair or the
+// second. A stray NUL is something else.
+func orderOf(start []byte) Encoding {
+	var zeros [2]int
+	for i, b := range start {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	first, second := zeros[0], zeros[1]
+	switch {
+	case (first+second)*5 <= len(start)*2:
+		return ""
+	case first > second*9:
+		return utf16BE
+	case second > first*9:
+		return utf16LE
+	}
+	return ""
 }
 
 // looksLikeWindows1252 reads everything. It says yes only when the text is not UTF-8 in any place and each byte above ASCII

@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// objects reads JSON: an object a line, or one array of objects, whose elements may span lines.
+// objects reads JSON: an object a line, or one array of objects, whose elements may span lines, or share one.
 type objects struct {
 	base
 	array  bool
 	begun  bool   // an element of the array was read
 	closed bool   // its end was read
-	line   []byte // of the array, that is read
-	rest   []byte // of that line
-	at     int64  // its number
+	rest   []byte // of the array, that is read
+	at     int64  // the line that it is of
 	raw    []byte
 	rawFn  func() string
 	parsed parser
@@ -26,26 +25,15 @@ type objects struct {
 func openJSON(b base) (*objects, error) {
 	o := &objects{base: b}
 	o.rawFn = func() string { return string(bytes.TrimSpace(o.raw)) }
-	for {
-		l, err := b.lines.next()
-		if errors.Is(err, io.EOF) {
-			return o, nil // no rows: an empty change
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", b.name, err)
-		}
-		l.text = bytes.Clone(l.text)
-		text := bytes.TrimLeft(l.text, " \t\r\n")
-		if len(text) == 0 {
-			continue
-		}
-		if text[0] != '[' {
-			b.lines.back([]line{l})
-			return o, nil
-		}
-		o.array, o.rest, o.at = true, text[1:], l.number
-		return o, nil
+	first, err := b.lines.first()
+	if err != nil && !errors.Is(err, io.EOF) { // none: an empty change
+		return nil, fmt.Errorf("read %s: %w", b.name, err)
 	}
+	if first == '[' {
+		o.array = true
+		_, _ = b.lines.in.Discard(1) // it was just looked at
+	}
+	return o, nil
 }
 
 func (o *objects) Header() []string { return nil }
@@ -100,7 +88,7 @@ func (o *objects) nextLine() (int64, error) {
 // element reads the next element of the array: up to the comma or bracket behind it.
 func (o *objects) element() (number int64, err error) {
 	o.raw = o.raw[:0]
-	depth, text, escaped := 0, false, false
+	depth, text, escaped, long := 0, false, false, false
 	for !o.closed {
 		for i, b := range o.rest {
 			switch {
@@ -112,6 +100,10 @@ func (o *objects) element() (number int64, err error) {
 				text = true
 			case depth == 0 && (b == ',' || b == ']'):
 				o.rest, o.closed = o.rest[i+1:], b == ']'
+				if long {
+					o.raw = append(o.raw[:200], "…"...)
+					return 0, o.reject(number, fmt.Sprintf("the element of the array has more than %d bytes", maxRow))
+				}
 				return o.ended(number)
 			case b == '{' || b == '[':
 				depth++
@@ -121,10 +113,9 @@ func (o *objects) element() (number int64, err error) {
 			if number == 0 && b > ' ' {
 				number = o.at
 			}
-			o.raw = append(o.raw, b)
-		}
-		if len(o.raw) > maxRow {
-			return 0, fmt.Errorf("%s line %d: an element of the array has more than %d bytes; write an object a line instead", o.name, number, maxRow)
+			if long = len(o.raw) >= maxRow; !long {
+				o.raw = append(o.raw, b)
+			}
 		}
 		if err := o.more(); errors.Is(err, io.EOF) {
 			return 0, fmt.Errorf("%s is cut off: the array that begins it is not closed; wait until its writer is done, or export it again", o.name)
@@ -135,18 +126,12 @@ func (o *objects) element() (number int64, err error) {
 	return 0, io.EOF
 }
 
-// more reads the next line of the array.
-func (o *objects) more() error {
-	l, err := o.lines.next()
-	if errors.Is(err, io.EOF) {
-		return io.EOF
-	}
-	if err != nil {
+// more reads on in the array.
+func (o *objects) more() (err error) {
+	if o.rest, o.at, err = o.lines.chunk(); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read %s: %w", o.name, err)
 	}
-	o.line = append(o.line[:0], l.text...)
-	o.rest, o.at = o.line, l.number
-	return nil
+	return err
 }
 
 // ended is called behind an element, or behind nothing: in an empty array.

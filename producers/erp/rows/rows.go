@@ -89,7 +89,7 @@ func Open(name string, in io.ReadSeeker, opts Options) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := base{name: name, bytes: counted, guessed: guessed, lines: &lines{in: text}}
+	base := base{name: name, bytes: counted, guessed: guessed, lines: &lines{in: oneEnd(text)}}
 	if format == JSON {
 		return openJSON(base)
 	}
