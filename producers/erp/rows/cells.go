@@ -5,6 +5,7 @@ import "bytes"
 // cells cuts the lines of one row of a CSV into cells (RFC 4180), line by line, because a quoted cell may span several.
 type cells struct {
 	comma byte
+	bare  bool   // a quote is a sign like any other
 	text  []byte // of all cells, unquoted
 	ends  []int  // where each cell ends in text
 	state int
@@ -35,7 +36,7 @@ func (c *cells) feed(line []byte) (done bool, reason string) {
 			switch {
 			case b == c.comma:
 				c.end()
-			case b != '"':
+			case b != '"' || c.bare:
 				n := c.plain(line[i:])
 				c.text = append(c.text, line[i:i+n]...)
 				c.state = cellPlain
@@ -77,7 +78,7 @@ func (c *cells) feed(line []byte) (done bool, reason string) {
 // plain returns the length of what is certainly part of an unquoted cell.
 func (c *cells) plain(line []byte) int {
 	for i, b := range line {
-		if b == c.comma || b == '"' {
+		if b == c.comma || b == '"' && !c.bare {
 			return i
 		}
 	}

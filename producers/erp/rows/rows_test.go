@@ -104,6 +104,7 @@ func TestTables(t *testing.T) {
 		"a huge cell":                                      {"A,B\n1," + strings.Repeat("x", maxCell+1) + "\n4,5\n", Options{}, fmt.Sprintf("2!B!the cell has %d bytes, more than %d|3:A=4,B=5", maxCell+1, maxCell)},
 		"a huge line":                                      {"A,B\n" + strings.Repeat("x", maxRow+1<<17) + "\n4,5\n", Options{}, fmt.Sprintf("2!!the line has more than %d bytes|3:A=4,B=5", maxRow)},
 		"a huge line in quotes":                            {"A,B\n1,\"" + strings.Repeat("x", maxRow+1<<17) + "\n4,5\n", Options{}, fmt.Sprintf("2!!the line has more than %d bytes|3:A=4,B=5", maxRow)},
+		"a printed list":                                   {"22.11.2026   List   1\n-----------\n|  |No  |Name     |\n-----------\n|  |0042|5\" pipe  |\n|  |43  |Groß | x |\n|  |No  |Name     |\n|  |44  |-        |\n|--+----+---------|\n", Options{Header: wants("No", "Name")}, "5:=,=,No=0042,Name=5\" pipe,=|6!!the row has 6 cells, the header 5; quote cells that contain the delimiter '|'|8:=,=,No=44,Name=-,="},
 		"lines that end in CR":                             {"A,B\r1,\"x\ry\"\r3,4", Options{}, "2:A=1,B=x\ny|4:A=3,B=4"},
 		"only a header":                                    {"A,B\n", Options{}, ""},
 	} {

@@ -20,7 +20,8 @@ type table struct {
 	base
 	cells  cells
 	header []string
-	width  int // columns up to the last one that has a name
+	width  int  // columns up to the last one that has a name
+	ruled  bool // a printed list
 
 	raw    []byte // the row as it came
 	rawFn  func() string
@@ -169,7 +170,8 @@ func (t *table) setHeader(names []string) error {
 			t.width = i + 1
 		}
 	}
-	t.header = names
+	t.header, t.ruled = names, ruled(t.cells.comma, names)
+	t.cells.bare = t.ruled
 	t.fields = make([]avro.Attribute, len(names))
 	for i, name := range names {
 		t.fields[i].Name = name
@@ -186,7 +188,7 @@ func (t *table) Next() (Row, error) {
 		if err != nil {
 			return Row{}, err
 		}
-		if blank(values) {
+		if t.ruled && t.rule(values) || blank(values) {
 			continue
 		}
 		if reason, column := t.check(values); reason != "" {
@@ -270,7 +272,7 @@ func (t *table) check(values []string) (reason, column string) {
 	if len(values) < t.width {
 		return fmt.Sprintf("the row has %d cells, the header %d", len(values), len(t.header)), t.header[len(values)]
 	}
-	if len(values) > len(t.header) && !blank(values[len(t.header):]) {
+	if len(values) > len(t.header) && (t.ruled || !blank(values[len(t.header):])) {
 		return fmt.Sprintf("the row has %d cells, the header %d; quote cells that contain the delimiter %q", len(values), len(t.header), t.cells.comma), ""
 	}
 	for i, v := range values {
