@@ -4,9 +4,9 @@
 // LINE is the JSON line that the simulator prints when it is ready, or a file that holds it; without it, standard input.
 // Needs: npm install jsforce (NODE_PATH says where, if not beside this file). Prints a line per check,
 // "N passed, N failed" last, and exits 1 when a check failed.
-import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { deepStrictEqual, ok } from 'node:assert';
+import { control, run, sim } from './frame.mjs';
 
 const require = createRequire(import.meta.url);
 const jsforce = require('jsforce');
@@ -14,14 +14,6 @@ const { StreamingExtension } = require('jsforce/lib/api/streaming');
 
 const PATIENCE = 30_000; // milliseconds that a check may take
 const ALL = '/data/ChangeEvents';
-
-const argument = process.argv[2] ?? readFileSync(0, 'utf8');
-const sim = JSON.parse(existsSync(argument) ? readFileSync(argument, 'utf8') : argument);
-
-async function control(method, path) {
-  const answer = await fetch(sim.control_url + path, { method });
-  if (!answer.ok) throw new Error(`${method} ${path} on the control address: ${answer.status} ${await answer.text()}`);
-}
 
 async function emit(count = 1) {
   for (let i = 0; i < count; i++) await control('POST', '/emit?object=Account');
@@ -157,27 +149,4 @@ const checks = {
   },
 };
 
-async function patience(promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing for ${PATIENCE / 1000} s`)), PATIENCE);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-let failed = 0;
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await patience(check());
-    console.log('ok  ', name);
-  } catch (error) {
-    failed++;
-    console.log('FAIL', name, '--', error?.message ?? String(error));
-  }
-}
-console.log(`${Object.keys(checks).length - failed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await run('jsforce streaming', checks, PATIENCE);

@@ -30,16 +30,7 @@ func (e *Env) plain() *kafka.Client {
 	}
 }
 
-func recreation(ctx context.Context, e *Env) (err error) {
-	c, err := e.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	name, err := e.compacted(ctx, c, "recreated", 2)
-	if err != nil {
-		return err
-	}
+func recreation(ctx context.Context, e *Env, c *topic.Client, name string) error {
 	before, err := c.Identity(ctx, name, e.name("absent"))
 	if err != nil {
 		return err

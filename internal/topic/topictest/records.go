@@ -13,16 +13,7 @@ import (
 	"crosswalk/internal/topic"
 )
 
-func roundTrip(ctx context.Context, e *Env) (err error) {
-	c, err := e.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	name, err := e.compacted(ctx, c, "round", 4)
-	if err != nil {
-		return err
-	}
+func roundTrip(ctx context.Context, _ *Env, c *topic.Client, name string) error {
 	w, err := c.NewWriter(ctx, topic.WriterConfig{Task: name, Topics: []string{name}})
 	if err != nil {
 		return err
@@ -95,16 +86,7 @@ func difference(got, want topic.Record) string {
 	return ""
 }
 
-func compressions(ctx context.Context, e *Env) (err error) {
-	c, err := e.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	name, err := e.compacted(ctx, c, "packed", 2)
-	if err != nil {
-		return err
-	}
+func compressions(ctx context.Context, _ *Env, c *topic.Client, name string) error {
 	var want []string
 	for _, codec := range []topic.Compression{topic.None, topic.Gzip, topic.Snappy, topic.Lz4, topic.Zstd} {
 		w, err := c.NewWriter(ctx, topic.WriterConfig{Task: name, Topics: []string{name}, Compression: codec})
@@ -151,16 +133,7 @@ func sameSet(got, want []string) error {
 	return nil
 }
 
-func resume(ctx context.Context, e *Env) (err error) {
-	c, err := e.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	name, err := e.compacted(ctx, c, "resume", 3)
-	if err != nil {
-		return err
-	}
+func resume(ctx context.Context, _ *Env, c *topic.Client, name string) error {
 	w, err := c.NewWriter(ctx, topic.WriterConfig{Task: name, Topics: []string{name}, Compression: topic.Lz4})
 	if err != nil {
 		return err
@@ -208,17 +181,8 @@ func resume(ctx context.Context, e *Env) (err error) {
 	return nil
 }
 
-func outOfRange(ctx context.Context, e *Env) (err error) {
-	c, err := e.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	name, err := e.compacted(ctx, c, "range", 2)
-	if err != nil {
-		return err
-	}
-	_, _, err = readFrom(ctx, c, topic.Position{name: {0, 1000}}, name)
+func outOfRange(ctx context.Context, e *Env, c *topic.Client, name string) error {
+	_, _, err := readFrom(ctx, c, topic.Position{name: {0, 1000}}, name)
 	var outside *topic.OffsetError
 	if !errors.As(err, &outside) || outside.Partition != 1 || outside.Offset != 1000 || outside.First != 0 || outside.End != 0 {
 		return fmt.Errorf("reading from offset 1000 of an empty partition: %w", err)

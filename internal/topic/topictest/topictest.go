@@ -24,21 +24,37 @@ type Case struct {
 // Cases returns all promises, each of which is kept on topics and groups of its own.
 func Cases() []Case {
 	return []Case{
-		{"records come back as they were written", roundTrip},
-		{"each compression comes back", compressions},
-		{"a reader goes on from a position", resume},
-		{"an offset that is not there is an error", outOfRange},
+		{"records come back as they were written", on("round", 4, roundTrip)},
+		{"each compression comes back", on("packed", 2, compressions)},
+		{"a reader goes on from a position", on("resume", 3, resume)},
+		{"an offset that is not there is an error", on("range", 2, outOfRange)},
 		{"many topics in one writer and one reader", manyTopics},
 		{"a record that is too large is refused alone", tooLarge},
 		{"lost replies write nothing twice and lose nothing", lostReplies},
-		{"a former owner is refused", fencing},
+		{"a former owner is refused", on("fence", 3, fencing)},
 		{"owners take over again and again under faults", history},
 		{"leaders move while records flow", leaderMoves},
-		{"a renewed writer goes on", renewal},
+		{"a renewed writer goes on", on("renew", 2, renewal)},
 		{"records of aborted transactions are not seen", transactions},
-		{"a topic that was made anew is another one", recreation},
+		{"a topic that was made anew is another one", on("recreated", 2, recreation)},
 		{"tasks move and run in one place", taskMoves},
 		{"a silent process loses its tasks and writes nothing", silence},
+	}
+}
+
+// on is a case with a connection and a topic of its own.
+func on(what string, partitions int, run func(ctx context.Context, e *Env, c *topic.Client, name string) error) func(context.Context, *Env) error {
+	return func(ctx context.Context, e *Env) (err error) {
+		c, err := e.dial(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.Close()) }()
+		name, err := e.compacted(ctx, c, what, partitions)
+		if err != nil {
+			return err
+		}
+		return run(ctx, e, c, name)
 	}
 }
 

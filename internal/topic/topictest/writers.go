@@ -50,16 +50,7 @@ func lostReplies(ctx context.Context, e *Env) (err error) {
 	return x.check(log)
 }
 
-func fencing(ctx context.Context, e *Env) (err error) {
-	c, err := e.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	name, err := e.compacted(ctx, c, "fence", 3)
-	if err != nil {
-		return err
-	}
+func fencing(ctx context.Context, _ *Env, c *topic.Client, name string) error {
 	old, err := c.NewWriter(ctx, topic.WriterConfig{Task: name, Topics: []string{name}, MaxBatchBytes: 2000})
 	if err != nil {
 		return err
@@ -195,16 +186,7 @@ func leaderMoves(ctx context.Context, e *Env) (err error) {
 	return errors.Join(x.check(log), x.check(seen))
 }
 
-func renewal(ctx context.Context, e *Env) (err error) {
-	c, err := e.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	name, err := e.compacted(ctx, c, "renew", 2)
-	if err != nil {
-		return err
-	}
+func renewal(ctx context.Context, _ *Env, c *topic.Client, name string) error {
 	w, err := c.NewWriter(ctx, topic.WriterConfig{Task: name, Topics: []string{name}, Renew: 20 * time.Millisecond})
 	if err != nil {
 		return err
