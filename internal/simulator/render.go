@@ -1,8 +1,7 @@
 package simulator
 
 import (
-	"unicode/utf8"
-
+	"crosswalk/internal/simulator/jsontext"
 	"crosswalk/internal/simulator/org"
 	"crosswalk/internal/simulator/soql"
 )
@@ -45,7 +44,7 @@ func (w *renderer) members(dst []byte, r org.Row, columns []soql.Column, depth i
 		if i > 0 && seen(columns[:i], ref, depth) {
 			continue
 		}
-		dst = appendString(append(dst, ','), c.Names[depth])
+		dst = jsontext.AppendString(append(dst, ','), c.Names[depth])
 		dst = append(dst, ':')
 		parent, ok := r.Parent(ref)
 		if !ok {
@@ -90,7 +89,7 @@ func (w *renderer) value(dst []byte, r org.Row, f *org.Field) []byte {
 	case org.Compound:
 		return w.compound(dst, r, f)
 	case org.Blob:
-		return appendString(dst, w.base+"/sobjects/"+r.Object().Name+"/"+r.ID()+"/"+f.Name)
+		return jsontext.AppendString(dst, w.base+"/sobjects/"+r.Object().Name+"/"+r.ID()+"/"+f.Name)
 	}
 	var ok bool
 	w.scratch, ok = r.Append(w.scratch[:0], f)
@@ -107,7 +106,7 @@ func (w *renderer) value(dst []byte, r org.Row, f *org.Field) []byte {
 		dst = append(dst, w.scratch[:len(w.scratch)-1]...)
 		return append(dst, `+0000"`...)
 	}
-	return appendString(dst, string(w.scratch))
+	return jsontext.AppendString(dst, string(w.scratch))
 }
 
 // compound writes an address in lower camel case; null when no component has a value (facts 2.6).
@@ -147,49 +146,6 @@ func appendNumber(dst, text []byte) []byte {
 	return append(dst, ".0"...)
 }
 
-const hexDigits = "0123456789abcdef"
-
-// appendString writes a JSON string.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if r != utf8.RuneError || n > 1 {
-				i += n
-				continue
-			}
-			dst = append(append(dst, s[from:i]...), `\ufffd`...)
-			i++
-			from = i
-			continue
-		}
-		dst = append(dst, s[from:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, `\n`...)
-		case '\r':
-			dst = append(dst, `\r`...)
-		case '\t':
-			dst = append(dst, `\t`...)
-		default:
-			dst = append(dst, `\u00`...)
-			dst = append(dst, hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		from = i
-	}
-	return append(append(dst, s[from:]...), '"')
-}
-
 // appendFlat writes all readable fields of a row, nulls included: the truth that tests compare with.
 func (w *renderer) appendFlat(dst []byte, r org.Row, fields []*org.Field) []byte {
 	dst = append(dst, '{')
@@ -208,7 +164,7 @@ func (w *renderer) appendFlat(dst []byte, r org.Row, fields []*org.Field) []byte
 		case f.Kind == org.Bool || f.Kind == org.Int || f.Kind == org.Number:
 			dst = append(dst, w.scratch...)
 		default:
-			dst = appendString(dst, string(w.scratch))
+			dst = jsontext.AppendString(dst, string(w.scratch))
 		}
 	}
 	return append(dst, '}')

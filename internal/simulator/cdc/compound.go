@@ -1,6 +1,10 @@
 package cdc
 
-import "strings"
+import (
+	"strings"
+
+	"crosswalk/internal/simulator/jsontext"
+)
 
 // addressParts are the components of an address, by the suffix that they have in flat names (facts 5.3).
 var addressParts = []string{
@@ -89,7 +93,7 @@ func (l *Log) field(p *entityPlan, name string) *fieldPlan {
 	if f.part != "" {
 		own = f.part
 	}
-	f.key = string(appendString(nil, own)) + ":"
+	f.key = string(jsontext.AppendString(nil, own)) + ":"
 	f.unsent = neverSent[name] || !l.opt.Formulas && l.opt.Formula(p.entity, name)
 	p.fields[name] = f
 	p.paths[f.path] = name

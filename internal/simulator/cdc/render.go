@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"crosswalk/internal/simulator/jsontext"
 )
 
 // schemaID makes the opaque schema id of an entity: 22 characters that change with every redefinition (facts 5.1).
@@ -56,16 +58,16 @@ func dropWhole(fields []*fieldPlan) []*fieldPlan {
 
 func (l *Log) appendHeader(dst []byte, ev *pending, c Commit, fields []*fieldPlan) []byte {
 	dst = append(dst, `"ChangeEventHeader":{"entityName":`...)
-	dst = appendString(dst, ev.Entity)
+	dst = jsontext.AppendString(dst, ev.Entity)
 	dst = append(dst, `,"recordIds":[`...)
 	for i, id := range ev.ids {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, id)
+		dst = jsontext.AppendString(dst, id)
 	}
 	dst = append(dst, `],"changeType":`...)
-	dst = appendString(dst, ev.Kind)
+	dst = jsontext.AppendString(dst, ev.Kind)
 	if !l.opt.OmitChangedFields {
 		dst = append(dst, `,"changedFields":[`...)
 		if ev.Kind == Update {
@@ -73,15 +75,15 @@ func (l *Log) appendHeader(dst []byte, ev *pending, c Commit, fields []*fieldPla
 				if i > 0 {
 					dst = append(dst, ',')
 				}
-				dst = appendString(dst, f.path)
+				dst = jsontext.AppendString(dst, f.path)
 			}
 		}
 		dst = append(dst, ']')
 	}
 	dst = append(dst, `,"changeOrigin":`...)
-	dst = appendString(dst, c.Origin)
+	dst = jsontext.AppendString(dst, c.Origin)
 	dst = append(dst, `,"transactionKey":`...)
-	dst = appendString(dst, c.TransactionKey)
+	dst = jsontext.AppendString(dst, c.TransactionKey)
 	dst = append(dst, `,"sequenceNumber":`...)
 	dst = strconv.AppendInt(dst, int64(ev.sequence), 10)
 	dst = append(dst, `,"commitTimestamp":`...)
@@ -93,7 +95,7 @@ func (l *Log) appendHeader(dst []byte, ev *pending, c Commit, fields []*fieldPla
 	dst = append(dst, `,"commitNumber":`...)
 	dst = strconv.AppendInt(dst, c.Number, 10)
 	dst = append(dst, `,"commitUser":`...)
-	dst = appendString(dst, c.User)
+	dst = jsontext.AppendString(dst, c.User)
 	return append(dst, '}')
 }
 
@@ -111,7 +113,7 @@ func (l *Log) appendFields(dst []byte, ev *pending, fields []*fieldPlan) []byte 
 		dst = append(dst, ',')
 		if f.part != "" && open == "" {
 			open = f.group
-			dst = appendString(dst, open)
+			dst = jsontext.AppendString(dst, open)
 			dst = append(dst, ':', '{')
 		}
 		dst = append(dst, f.key...)
@@ -129,7 +131,7 @@ func (l *Log) appendChanged(dst []byte, ev *pending, f *fieldPlan, v any) []byte
 		if old, had := ev.Old[f.name].(string); had {
 			if diff, ok := textDiff(old, text); ok {
 				dst = append(dst, `{"diff":`...)
-				dst = appendString(dst, diff)
+				dst = jsontext.AppendString(dst, diff)
 				return append(dst, '}')
 			}
 		}

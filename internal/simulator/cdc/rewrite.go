@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"crosswalk/internal/simulator/jsontext"
 )
 
 // message is the data member of an event, taken apart for the few subscribers that get it in another form.
@@ -125,7 +127,7 @@ func encode(m message, header, payload map[string]json.RawMessage) []byte {
 			continue
 		}
 		out.WriteByte(',')
-		out.Write(appendString(nil, name))
+		out.Write(jsontext.AppendString(nil, name))
 		out.WriteByte(':')
 		out.Write(payload[name])
 	}

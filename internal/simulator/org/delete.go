@@ -2,21 +2,13 @@ package org
 
 // Delete moves a record and all that goes with it to the recycle bin.
 func (tx *Tx) Delete(object, id string) error {
-	ob, err := tx.lookup(object, 'd')
-	if err != nil {
-		return err
-	}
-	tx.org.mu.Lock()
-	defer tx.org.mu.Unlock()
-	p, err := tx.open(ob, id)
-	if err != nil {
-		return err
-	}
-	if p.state != live {
-		return refuse("ENTITY_IS_DELETED", "entity is deleted")
-	}
-	tx.org.cascades++
-	return tx.bin(p, tx.org.cascades)
+	return tx.with(object, 'd', id, func(p *pending) error {
+		if p.state != live {
+			return refuse("ENTITY_IS_DELETED", "entity is deleted")
+		}
+		tx.org.cascades++
+		return tx.bin(p, tx.org.cascades)
+	})
 }
 
 // bin deletes p and its children as part of one cascade.
@@ -115,20 +107,12 @@ func (tx *Tx) childSlots(ob *Object, f *Field, id string) []uint32 {
 
 // Undelete brings a record back from the recycle bin with all that was deleted together with it.
 func (tx *Tx) Undelete(object, id string) error {
-	ob, err := tx.lookup(object, 'U')
-	if err != nil {
-		return err
-	}
-	tx.org.mu.Lock()
-	defer tx.org.mu.Unlock()
-	p, err := tx.open(ob, id)
-	if err != nil {
-		return err
-	}
-	if p.state != deleted {
-		return refuse("UNDELETE_FAILED", "Entity is not in the recycle bin")
-	}
-	return tx.restore(p, p.cascade)
+	return tx.with(object, 'U', id, func(p *pending) error {
+		if p.state != deleted {
+			return refuse("UNDELETE_FAILED", "Entity is not in the recycle bin")
+		}
+		return tx.restore(p, p.cascade)
+	})
 }
 
 func (tx *Tx) restore(p *pending, cascade uint64) error {
@@ -152,27 +136,19 @@ func (tx *Tx) restore(p *pending, cascade uint64) error {
 // Purge removes a record for good. One that was in the recycle bin leaves without an event; a live one, and all that
 // goes with it, is deleted on the way (facts 5.4).
 func (tx *Tx) Purge(object, id string) error {
-	ob, err := tx.lookup(object, 'd')
-	if err != nil {
-		return err
-	}
-	tx.org.mu.Lock()
-	defer tx.org.mu.Unlock()
-	p, err := tx.open(ob, id)
-	if err != nil {
-		return err
-	}
-	if p.state == live {
-		tx.org.cascades++
-		if err := tx.bin(p, tx.org.cascades); err != nil {
-			return err
+	return tx.with(object, 'd', id, func(p *pending) error {
+		if p.state == live {
+			tx.org.cascades++
+			if err := tx.bin(p, tx.org.cascades); err != nil {
+				return err
+			}
 		}
-	}
-	if twin := tx.noteTwin(p); twin != nil {
-		twin.state = purged
-	}
-	p.state = purged
-	return nil
+		if twin := tx.noteTwin(p); twin != nil {
+			twin.state = purged
+		}
+		p.state = purged
+		return nil
+	})
 }
 
 // Archive hides an activity from plain queries, as the nightly archiving does: its event is a GAP_UPDATE (facts 5.4, 7).
@@ -185,61 +161,58 @@ func (tx *Tx) Archive(object, id string) error {
 	if !ok || ob.Name != "Task" {
 		return refuse("INVALID_TYPE_FOR_OPERATION", "entity type %s is not archived", ob.Name)
 	}
-	tx.org.mu.Lock()
-	defer tx.org.mu.Unlock()
-	p, err := tx.open(ob, id)
-	if err != nil {
-		return err
-	}
-	if p.state != live {
-		return refuse("ENTITY_IS_DELETED", "entity is deleted")
-	}
-	p.values[f.Index] = "true"
-	p.direct = true
-	tx.touch(p)
-	return nil
+	return tx.with(object, 'u', id, func(p *pending) error {
+		if p.state != live {
+			return refuse("ENTITY_IS_DELETED", "entity is deleted")
+		}
+		p.values[f.Index] = "true"
+		p.direct = true
+		tx.touch(p)
+		return nil
+	})
 }
 
 // Merge moves what belongs to the losers to the winner, saves fields on the winner, and deletes the losers, whose
 // MasterRecordId names the winner from then on (facts 5.4).
 func (tx *Tx) Merge(object, winner string, losers []string, fields Fields) error {
-	ob, err := tx.lookup(object, 'u')
-	if err != nil {
-		return err
-	}
-	tx.org.mu.Lock()
-	defer tx.org.mu.Unlock()
-	w, err := tx.open(ob, winner)
-	if err != nil {
-		return err
-	}
-	if err := tx.update(w, fields); err != nil {
-		return err
-	}
-	id := ob.table.id(w.slot)
-	for _, loser := range losers {
-		p, err := tx.open(ob, loser)
-		if err != nil {
+	return tx.with(object, 'u', winner, func(w *pending) error {
+		if err := tx.update(w, fields); err != nil {
 			return err
 		}
-		if p == w || p.state != live || ob.sys.master == nil {
-			return refuse("MERGE_FAILED", "%s cannot be merged into %s", loser, winner)
-		}
-		err = tx.eachChild(p, false, func(child *pending, f *Field) error {
-			if child.state != live {
-				return nil
+		for _, loser := range losers {
+			if err := tx.absorb(w, loser); err != nil {
+				return err
 			}
-			child.values[f.Index] = id
-			tx.derive(child)
-			tx.touch(child)
-			return nil
-		})
-		if err != nil {
-			return err
 		}
-		p.values[ob.sys.master.Index] = id
-		tx.org.cascades++
-		tx.mark(p, deleted, tx.org.cascades)
+		return nil
+	})
+}
+
+// absorb merges one loser into the winner.
+func (tx *Tx) absorb(w *pending, loser string) error {
+	ob := w.object
+	winner := ob.table.id(w.slot)
+	p, err := tx.open(ob, loser)
+	if err != nil {
+		return err
 	}
+	if p == w || p.state != live || ob.sys.master == nil {
+		return refuse("MERGE_FAILED", "%s cannot be merged into %s", loser, winner)
+	}
+	err = tx.eachChild(p, false, func(child *pending, f *Field) error {
+		if child.state != live {
+			return nil
+		}
+		child.values[f.Index] = winner
+		tx.derive(child)
+		tx.touch(child)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.values[ob.sys.master.Index] = winner
+	tx.org.cascades++
+	tx.mark(p, deleted, tx.org.cascades)
 	return nil
 }

@@ -62,6 +62,21 @@ func (tx *Tx) lookup(object string, can byte) (*Object, error) {
 	return ob, nil
 }
 
+// with opens a record for an operation on its object, as lookup names it, and hands it to do, which holds Org.mu meanwhile.
+func (tx *Tx) with(object string, operation byte, id string, do func(p *pending) error) error {
+	ob, err := tx.lookup(object, operation)
+	if err != nil {
+		return err
+	}
+	tx.org.mu.Lock()
+	defer tx.org.mu.Unlock()
+	p, err := tx.open(ob, id)
+	if err != nil {
+		return err
+	}
+	return do(p)
+}
+
 // open returns the record of an id as the Tx sees it, locked for the Tx. The caller holds Org.mu.
 func (tx *Tx) open(ob *Object, id string) (*pending, error) {
 	full, ok := NormalizeID(id)
@@ -142,17 +157,7 @@ func (tx *Tx) create(ob *Object, id string, fields Fields) (string, error) {
 
 // Update saves new values of some fields; nil and "" are null.
 func (tx *Tx) Update(object, id string, fields Fields) error {
-	ob, err := tx.lookup(object, 'u')
-	if err != nil {
-		return err
-	}
-	tx.org.mu.Lock()
-	defer tx.org.mu.Unlock()
-	p, err := tx.open(ob, id)
-	if err != nil {
-		return err
-	}
-	return tx.update(p, fields)
+	return tx.with(object, 'u', id, func(p *pending) error { return tx.update(p, fields) })
 }
 
 func (tx *Tx) update(p *pending, fields Fields) error {
