@@ -99,7 +99,7 @@ type Salesforce struct {
 	InstanceURL  string        `yaml:"instance_url"`  // default: what the token reply says
 	StreamingURL string        `yaml:"streaming_url"` // default: instance URL + /cometd/<version>
 	APIVersion   string        `yaml:"api_version"`   // default 66.0
-	AllowAnyHost bool          `yaml:"allow_any_host"`
+	AllowAnyHost bool          `yaml:"allow_any_host"` // accept plain http, and hosts that are neither Salesforce's nor this machine; default false
 	Auth         Auth          `yaml:"auth"`
 	Fields       Fields        `yaml:"fields"` // which fields become columns; default every field that the user may read
 	Notes        Notes         `yaml:"notes"`

@@ -36,7 +36,7 @@ type Auth struct {
 	RedirectURL   string        // web_server: equal to one callback of the app, character for character
 	Scopes        []string      // web_server; default api and refresh_token
 	RefreshToken  secret.String // web_server: a refresh token obtained elsewhere, used when the store has none
-	AllowAnyHost  bool          // accept plain http and hosts that are not Salesforce's
+	AllowAnyHost  bool          // accept plain http and hosts that are neither Salesforce's nor this machine
 }
 
 // withDefaults fills what was left out and reports every missing or wrong key at once.
@@ -48,7 +48,7 @@ func (a Auth) withDefaults() (Auth, error) {
 			errs = append(errs, fmt.Errorf("auth.%s is missing: flow %s needs it", key, a.Flow))
 		}
 	}
-	origin, err := checkHost("login_url", a.LoginURL, a.AllowAnyHost)
+	origin, err := checkHost("login_url", a.LoginURL, configuredTrust(a.AllowAnyHost))
 	if err != nil {
 		errs = append(errs, err)
 	}

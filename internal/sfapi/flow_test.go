@@ -203,6 +203,29 @@ func TestForeignInstanceIsRefused(t *testing.T) {
 	}
 }
 
+// TestThisMachineIsTrusted: an address of this machine that the configuration holds needs no allow_any_host, and only a login
+// that runs here may name one.
+func TestThisMachineIsTrusted(t *testing.T) {
+	t.Parallel()
+	for address, fine := range map[string]bool{
+		"http://127.0.0.1:8443": true, "https://localhost:8443": true, "http://[::1]:8443": true, "http://org.localhost": true, "http://127.8.9.1": true,
+		"http://10.0.0.1:8443": false, "http://localhost.example": false, "http://127.0.0.1.example": false, "http://simulator:8443": false,
+	} {
+		auth := Auth{Flow: ClientCredentials, ClientID: "k", ClientSecret: "s", LoginURL: address}
+		if _, err := NewTokenSource(TokenConfig{Auth: auth}); (err == nil) != fine {
+			t.Errorf("login_url %q: %v", address, err)
+		}
+		here := &TokenSource{cfg: TokenConfig{Auth: Auth{LoginURL: "http://localhost:1"}}}
+		if _, err := here.checked(Token{InstanceURL: address}); (err == nil) != fine {
+			t.Errorf("%q named by a login on this machine: %v", address, err)
+		}
+		far := &TokenSource{cfg: TokenConfig{Auth: Auth{LoginURL: "https://login.salesforce.com"}}}
+		if _, err := far.checked(Token{InstanceURL: address}); err == nil {
+			t.Errorf("%q named by Salesforce was accepted", address)
+		}
+	}
+}
+
 func TestAuthNamesEveryMissingKey(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

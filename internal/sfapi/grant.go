@@ -104,7 +104,7 @@ func markedLogin(err error) error {
 
 // checked accepts a token only for a host that may be given it; the instance may change with every reply (facts 1.1).
 func (s *TokenSource) checked(t Token) (Token, error) {
-	origin, err := checkHost("instance_url of the token reply", t.InstanceURL, s.cfg.Auth.AllowAnyHost)
+	origin, err := checkHost("instance_url of the token reply", t.InstanceURL, repliedTrust(s.cfg.Auth.LoginURL, s.cfg.Auth.AllowAnyHost))
 	if err != nil {
 		return Token{}, err
 	}

@@ -42,7 +42,7 @@ type Config struct {
 	Version      string        // API version as NN.0; default DefaultVersion
 	ClientName   string        // sent as Sforce-Call-Options client=…, seen again in a change event's origin; default "crosswalk"
 	PageRows     int           // maxRecords of a Bulk result page; 0 lets Salesforce decide
-	AllowAnyHost bool          // accept plain http and hosts that are not Salesforce's: a simulator on loopback
+	AllowAnyHost bool          // accept plain http and hosts that are neither Salesforce's nor this machine: a simulator elsewhere
 	IdleTimeout  time.Duration // a reply that brings no byte for so long is given up; default 2 minutes
 	Retry        retry.Backoff // how transient failures are repeated; Attempts 0 means 5 here, Outlast until they pass
 	HTTP         *http.Client  // default: NewHTTPClient()
@@ -81,7 +81,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("api_version %q is not a Salesforce API version: write it like %q", cfg.Version, DefaultVersion)
 	}
 	if cfg.InstanceURL != "" {
-		origin, err := checkHost("instance_url", cfg.InstanceURL, cfg.AllowAnyHost)
+		origin, err := checkHost("instance_url", cfg.InstanceURL, configuredTrust(cfg.AllowAnyHost))
 		if err != nil {
 			return nil, err
 		}
