@@ -43,7 +43,7 @@ func TestDoctor(t *testing.T) {
 	if lines < 20 {
 		t.Errorf("%d lines", lines)
 	}
-	if status := run(t.Context(), []string{"doctor", "--org", "nobody"}, &out, &errOut, environ); status != exitFailed || !strings.Contains(errOut.String(), `no org with alias "nobody"`) {
+	if status := run(t.Context(), []string{"doctor", "--org", "nobody"}, &out, &errOut, environ); status != exitUsage || !strings.Contains(errOut.String(), `no org with alias "nobody"`) {
 		t.Errorf("status %d: %s", status, errOut.String())
 	}
 }

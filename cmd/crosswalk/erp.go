@@ -14,7 +14,17 @@ import (
 
 // erp groups the commands of the ERP side.
 func (s *shell) erp() *cobra.Command {
-	c := &cobra.Command{Use: "erp", Short: "Work with ERP customers", Long: "Work with ERP customers." + exitHelp}
+	c := &cobra.Command{
+		Use: "erp import", Short: "Work with ERP customers", Long: "Work with ERP customers." + exitHelp,
+		Example: "  crosswalk erp import customers.csv --full --config crosswalk.yaml",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usageError{fmt.Errorf("unknown command %q; give import", args[0])}
+		},
+	}
 	c.AddCommand(s.erpImport())
 	return c
 }

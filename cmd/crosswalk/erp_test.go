@@ -75,7 +75,7 @@ func TestImportSaysHowItEnded(t *testing.T) {
 	other := b.file("other.csv", "Number,Name,Balance\nC1,A,1\n")
 	b.refused([]string{"erp", "import", other, "--config", conf}, exitFailed, `other.csv has no column "No"`, "its header is: Number, Name, Balance")
 	b.refused([]string{"erp", "import", "none.csv", "--config", conf}, exitFailed, "none.csv")
-	b.refused([]string{"erp", "import", good, "--source", "x", "--config", conf}, exitFailed, `no ERP source "x"`)
+	b.refused([]string{"erp", "import", good, "--source", "x", "--config", conf}, exitUsage, `no ERP source "x"`)
 	b.refused([]string{"erp", "import", good, "--preset", "oracle", "--config", conf}, exitUsage, `no preset "oracle"`, "netsuite")
-	b.refused([]string{"erp", "import", good, "--max-delete-share", "7", "--config", conf}, exitFailed, "give a share from 0 to 1")
+	b.refused([]string{"erp", "import", good, "--max-delete-share", "7", "--config", conf}, exitUsage, "give a share from 0 to 1")
 }

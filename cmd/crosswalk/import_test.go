@@ -89,5 +89,5 @@ func TestBadFilesPublishNothing(t *testing.T) {
 		})
 	}
 	b.refused([]string{"erp", "import", filepath.Join(b.dir, "none.csv"), "--config", config}, exitFailed, "none.csv")
-	b.refused([]string{"erp", "import", good, "--source", "other", "--config", config}, exitFailed, `no ERP source "other"`, "ledger")
+	b.refused([]string{"erp", "import", good, "--source", "other", "--config", config}, exitUsage, `no ERP source "other"`, "ledger")
 }

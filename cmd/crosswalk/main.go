@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -134,7 +135,8 @@ func (s *shell) status2exit(err error) int {
 		fmt.Fprintln(s.err, "Run 'crosswalk --help' for usage.")
 		return exitUsage
 	}
-	if errors.As(err, &unread) {
+	var misused app.UsageError
+	if errors.As(err, &unread) || errors.As(err, &misused) {
 		return exitUsage
 	}
 	return exitFailed
@@ -153,7 +155,11 @@ func (s *shell) load() (*config.Config, *slog.Logger, error) {
 	if err != nil {
 		return nil, nil, configError{err}
 	}
-	return cfg, s.logger(cfg.Log), nil
+	log := s.logger(cfg.Log)
+	if len(cfg.Ignored) > 0 {
+		log.Warn("variables of the environment begin like Crosswalk's and are no configuration key; they are ignored", "variables", strings.Join(cfg.Ignored, " "))
+	}
+	return cfg, log, nil
 }
 
 func (s *shell) logger(c config.Log) *slog.Logger {

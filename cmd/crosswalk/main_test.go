@@ -96,7 +96,10 @@ func TestWrongUsageEndsWith2(t *testing.T) {
 		{"erp import", "accepts 1 arg(s), received 0"},
 		{"erp import x.csv --full --delta", "--full and --delta exclude each other"},
 		{"customers a b", "at most 1 arg"},
+		{"erp imprt x.csv", `unknown command "imprt"; give import`},
 		{"simulator --accounts many", "invalid argument"},
+		{"simulator --accounts -5", "cannot be negative"},
+		{"simulator --data x --contacts 5", "give one or the other"},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			t.Parallel()
@@ -117,8 +120,9 @@ func TestConfigurationThatCannotBeUsedEndsWith2(t *testing.T) {
 		"no registry":         {"kafka:\n  brokers: [x:1]\n", "", []string{"kafka.brokers is set but schema_registry.url is not", "give the registry"}},
 		"no address":          {"kafka:\n  brokers: [x]\nschema_registry: {url: http://x}\n", "", []string{`kafka.brokers[0] "x" is no address; write host:port`}},
 		"unknown flow":        {"orgs: [{salesforce: {auth: {flow: magic, client_id: x}}}]\n", "", []string{`orgs[0].salesforce.auth.flow "magic" is unknown; give web_server, jwt`}},
+		"two at once":         {"kafak: {}\nlog: {level: loud}\n", "", []string{"2 errors", `did you mean "kafka"?`, "log.level"}},
 		"half a link":         {"orgs: [{link: {erp_field: identifier}}]\n", "", []string{"orgs[0].link needs salesforce_field and erp_field"}},
-		"unknown variable":    {"", "CROSSWALK_KAFKA_BROKER=x:1", []string{"CROSSWALK_KAFKA_BROKER", "names no configuration key; unset it"}},
+		"unknown variable":    {"", "CROSSWALK_KAFKA_BROKER=x:1", []string{"CROSSWALK_KAFKA_BROKER", "did you mean CROSSWALK_KAFKA_BROKERS? Correct or unset it"}},
 		"variable not a time": {"orgs: [{alias: a}]\n", "CROSSWALK_ORGS_0_ORPHAN_GRACE=soon", []string{"CROSSWALK_ORGS_0_ORPHAN_GRACE", "not a duration (write 30s, 5m, 2h)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,6 +183,7 @@ func TestExitStatuses(t *testing.T) {
 		{fmt.Errorf("import: %w", app.ErrRejects), exitRejects},
 		{usageError{os.ErrInvalid}, exitUsage},
 		{configError{os.ErrInvalid}, exitUsage},
+		{fmt.Errorf("status: %w", app.UsageError{}), exitUsage},
 		{os.ErrNotExist, exitFailed},
 	} {
 		s := &shell{err: &bytes.Buffer{}}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -25,6 +26,12 @@ The control address changes data and injects faults: POST /emit?object=Account&c
 PATCH and DELETE /records/{object}/{id}, GET /org/{object}, GET /log, POST /expire-sessions, POST /revoke-tokens, POST /fault.` + exitHelp,
 		Example: "  crosswalk simulator --listen 127.0.0.1:8443 --control 127.0.0.1:8444 --seed 1 --accounts 1000 --contacts 3000",
 		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case opts.Data != "" && (opts.Accounts != 0 || opts.Contacts != 0):
+				return usageError{errors.New("--data reads an org from files, --accounts and --contacts make one up; give one or the other")}
+			case opts.Accounts < 0 || opts.Contacts < 0:
+				return usageError{errors.New("--accounts and --contacts cannot be negative; give 0 or more")}
+			}
 			log := s.logger(config.Log{Level: s.logLevel})
 			opts.KeyDir = os.TempDir()
 			return app.Simulate(c.Context(), opts, log, func(ready any) {
@@ -46,6 +53,5 @@ PATCH and DELETE /records/{object}/{id}, GET /org/{object}, GET /log, POST /expi
 	f.IntVar(&opts.Contacts, "contacts", 0, "make up `N` contacts")
 	f.BoolVar(&opts.AutoApprove, "auto-approve", false, "approve authorization requests without a person")
 	f.BoolVar(&opts.TLS, "tls", false, "serve https with a self-signed certificate")
-	c.MarkFlagsMutuallyExclusive("data", "accounts")
 	return c
 }

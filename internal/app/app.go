@@ -35,6 +35,12 @@ var components = []string{Salesforce, ERP, Matcher, Console}
 // ErrRejects says that the work is done but some of the input was rejected (exit status 3).
 var ErrRejects = errors.New("done with rejects")
 
+// UsageError says that nothing was done because the configuration or the command line asks for what cannot be (exit status 2).
+type UsageError struct{ error }
+
+// Unwrap returns what is wrong.
+func (e UsageError) Unwrap() error { return e.error }
+
 // CheckComponents reports a name that is no component.
 func CheckComponents(names []string) error {
 	for _, n := range names {

@@ -35,7 +35,7 @@ func (a *App) Import(ctx context.Context, opts ImportOptions) (erp.Result, error
 		source.Mode = opts.Mode
 	}
 	if opts.MaxDeleteShare > 1 {
-		return erp.Result{}, fmt.Errorf("--max-delete-share is %v; give a share from 0 to 1", opts.MaxDeleteShare)
+		return erp.Result{}, UsageError{fmt.Errorf("--max-delete-share is %v; give a share from 0 to 1", opts.MaxDeleteShare)}
 	}
 	if opts.MaxDeleteShare >= 0 {
 		source.MaxDeleteShare = &opts.MaxDeleteShare
@@ -102,7 +102,7 @@ func findSource(org *config.Org, opts ImportOptions) (config.ERPSource, error) {
 func configured(org *config.Org, name string) (config.ERPSource, error) {
 	sources := org.ERP.Sources
 	if len(sources) == 0 {
-		return config.ERPSource{}, fmt.Errorf("org %q has no ERP source; add orgs[].erp.sources[] with the columns of the file (see deploy/example/crosswalk.yaml), or give --preset", org.Alias)
+		return config.ERPSource{}, UsageError{fmt.Errorf("org %q has no ERP source; add orgs[].erp.sources[] with the columns of the file (see deploy/example/crosswalk.yaml), or give --preset", org.Alias)}
 	}
 	if name == "" && len(sources) == 1 {
 		return sources[0], nil
@@ -114,5 +114,5 @@ func configured(org *config.Org, name string) (config.ERPSource, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return config.ERPSource{}, fmt.Errorf("no ERP source %q; give --source with one of: %s", name, strings.Join(names, ", "))
+	return config.ERPSource{}, UsageError{fmt.Errorf("no ERP source %q; give --source with one of: %s", name, strings.Join(names, ", "))}
 }

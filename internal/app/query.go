@@ -44,7 +44,10 @@ func (a *App) org(alias string) (*config.Org, error) {
 		}
 		aliases = append(aliases, a.cfg.Orgs[i].Alias)
 	}
-	return nil, fmt.Errorf("no org with alias %q; give --org with one of: %s", alias, strings.Join(aliases, ", "))
+	if len(aliases) == 0 {
+		return nil, UsageError{fmt.Errorf("no org with alias %q: the configuration has no orgs; give it with --config, or leave --org out", alias)}
+	}
+	return nil, UsageError{fmt.Errorf("no org with alias %q; give --org with one of: %s", alias, strings.Join(aliases, ", "))}
 }
 
 // topicName is the full name of an org's topic.

@@ -2,7 +2,8 @@
 // CROSSWALK_… (its path in capitals, joined by underscores, list items by number: CROSSWALK_ORGS_0_ALIAS).
 //
 // The file is read strictly (an unknown key is an error that names file, line and the nearest known key), the
-// environment is laid over it, defaults fill the rest, and Validate reports every error at once.
+// environment is laid over it, defaults fill the rest, and every error is reported at once. Durations are written 30s, 5m or 2h;
+// a bare number is seconds. A list of texts may be one text with commas.
 package config
 
 import (
@@ -20,6 +21,8 @@ type Config struct {
 	Console        Console        `yaml:"console"`
 	Matcher        Matcher        `yaml:"matcher"`
 	Orgs           []Org          `yaml:"orgs"`
+
+	Ignored []string `yaml:"-"` // variables of the environment that begin like ours and are no key of ours
 }
 
 // Log says what is written to standard error.
@@ -95,10 +98,10 @@ type Org struct {
 
 // Salesforce says how to reach an org.
 type Salesforce struct {
-	LoginURL     string        `yaml:"login_url"`     // default https://login.salesforce.com
-	InstanceURL  string        `yaml:"instance_url"`  // default: what the token reply says
-	StreamingURL string        `yaml:"streaming_url"` // default: instance URL + /cometd/<version>
-	APIVersion   string        `yaml:"api_version"`   // default 66.0
+	LoginURL     string        `yaml:"login_url"`      // default https://login.salesforce.com
+	InstanceURL  string        `yaml:"instance_url"`   // default: what the token reply says
+	StreamingURL string        `yaml:"streaming_url"`  // default: instance URL + /cometd/<version>
+	APIVersion   string        `yaml:"api_version"`    // default 66.0
 	AllowAnyHost bool          `yaml:"allow_any_host"` // accept plain http, and hosts that are neither Salesforce's nor this machine; default false
 	Auth         Auth          `yaml:"auth"`
 	Fields       Fields        `yaml:"fields"` // which fields become columns; default every field that the user may read

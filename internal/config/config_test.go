@@ -222,3 +222,65 @@ func TestERPErrorsNameTheKey(t *testing.T) {
 		})
 	}
 }
+
+// TestShortForms: what a person writes without having read how, and cannot mean anything else.
+func TestShortForms(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, `
+kafka: {brokers: "a:1, b:2", tls: true, session_timeout: 7, sasl: {mechanism: plain, username: u, password: 1234}}
+schema_registry: {url: http://x}
+orgs:
+- orphan_grace: 0
+  salesforce: {api_version: v66, silence_limit: 1.5, fields: {Account: {exclude: Fax}}}
+  link: {salesforce_field: Id, erp_field: x, near_miss: false}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := c.Orgs[0]
+	got := fmt.Sprintln(c.Kafka.Brokers, c.Kafka.TLS.Enabled, c.Kafka.SessionTimeout, c.Kafka.SASL.Mechanism, c.Kafka.SASL.Password.Reveal(),
+		*o.OrphanGrace, o.Salesforce.APIVersion, o.Salesforce.SilenceLimit, o.Salesforce.Fields.Account.Exclude, o.Link.NearMiss)
+	if want := "[a:1 b:2] true 7s PLAIN 1234 0s 66.0 1.5s [Fax] off\n"; got != want {
+		t.Errorf("read as %s, want %s", got, want)
+	}
+}
+
+func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "kafak: {}\nkafka: {partitions: many, url: x}\nlog: {level: loud}\n", "CROSSWALK_KAFKA_BROKES=x", "CROSSWALK_KAFKA_PARTITIONS=y", "CROSSWALK_DATADIR=z", "CROSSWALK_ORGS_0_ALIS=a")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		`line 1: unknown key "kafak"; did you mean "kafka"`, "line 2: the value is no number", `line 2: the key "url" does not belong here, where brokers,`,
+		`log.level "loud"`, "CROSSWALK_KAFKA_BROKES names no configuration key; did you mean CROSSWALK_KAFKA_BROKERS",
+		"CROSSWALK_KAFKA_PARTITIONS: not a whole number", "did you mean CROSSWALK_DATA_DIR", "CROSSWALK_ORGS_0_ALIS", "8 errors",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\ndoes not say %s", err, want)
+		}
+	}
+}
+
+func TestVariablesOfOthersAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, "", "CROSSWALK_SERVICE_HOST=10.0.0.7", "CROSSWALK_PORT_8080_TCP=tcp://10.0.0.7:8080", "CROSSWALK_LOG_LEVEL=warn")
+	if err != nil || c.Log.Level != "warn" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if fmt.Sprint(c.Ignored) != "[CROSSWALK_PORT_8080_TCP CROSSWALK_SERVICE_HOST]" {
+		t.Errorf("ignored %v", c.Ignored)
+	}
+}
+
+func TestListItemsByNumber(t *testing.T) {
+	t.Parallel()
+	env := []string{"CROSSWALK_SCHEMA_REGISTRY_URL=http://x", "CROSSWALK_KAFKA_BROKERS_1=b:2", "CROSSWALK_KAFKA_BROKERS_0=a:1"}
+	for i := range 11 {
+		env = append(env, fmt.Sprintf("CROSSWALK_ORGS_%d_ALIAS=o%d", i, i))
+	}
+	c, err := load(t, "", env...)
+	if err != nil || fmt.Sprint(c.Kafka.Brokers) != "[a:1 b:2]" || len(c.Orgs) != 11 || c.Orgs[10].Alias != "o10" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

@@ -1,142 +1,40 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"reflect"
-	"regexp"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
-
-	"crosswalk/internal/nearest"
 )
 
-// Load reads the file (none when path is empty), lays the environment over it, fills in defaults and validates.
+// Load reads the file (none when path is empty), lays the environment over it, fills in defaults and validates. All that is
+// wrong in any of these is reported at once, as Errors; text that is no YAML is reported alone.
 // environ is os.Environ()'s form.
 func Load(path string, environ []string) (*Config, error) {
 	var c Config
+	var wrong Errors
+	where := "configuration"
 	if path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("read configuration: %w; give an existing file with --config", err)
 		}
-		if err := decode(text, &c); err != nil {
-			return nil, fmt.Errorf("read configuration %s: %w", path, err)
+		where += " " + path
+		if err := decode(text, &c); err != nil && !errors.As(err, &wrong) {
+			return nil, fmt.Errorf("read %s: %w", where, err)
 		}
 	}
-	if err := overlay(&c, environ); err != nil {
-		return nil, err
-	}
+	wrong = append(wrong, overlay(&c, environ)...)
 	c.fill()
-	if err := c.Validate(); err != nil {
-		if path != "" {
-			return nil, fmt.Errorf("configuration %s: %w", path, err)
-		}
-		return nil, fmt.Errorf("configuration: %w", err)
+	var invalid Errors
+	if errors.As(c.Validate(), &invalid) {
+		wrong = append(wrong, invalid...)
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("%s: %w", where, wrong)
 	}
 	return &c, nil
-}
-
-// decode reads YAML strictly: a key that is not known, or stands twice, is an error.
-func decode(text []byte, c *Config) error {
-	d := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
-	d.KnownFields(true)
-	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return readable(err)
-	}
-	return nil
-}
-
-// The parser's words for what is wrong in a line; a value that it quotes may be a secret and is left out.
-var (
-	unknownField = regexp.MustCompile(`^line ([0-9]+): field (\S+) not found in type (\S+)`)
-	wrongType    = regexp.MustCompile(`^line ([0-9]+): cannot unmarshal (\S+) (?s:.*) into (\S+)$`)
-)
-
-// readable turns the parser's errors into sentences.
-func readable(err error) error {
-	var wrong *yaml.TypeError
-	if !errors.As(err, &wrong) {
-		return fmt.Errorf("%s; correct this line", strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	out := make(Errors, len(wrong.Errors))
-	for i, text := range wrong.Errors {
-		out[i] = errors.New(sentence(text))
-	}
-	return out
-}
-
-func sentence(text string) string {
-	if m := unknownField.FindStringSubmatch(text); m != nil {
-		if m[3] == reflect.TypeFor[Fields]().String() {
-			return fmt.Sprintf("line %s: fields cannot be chosen of %q; give %s", m[1], m[2], strings.Join(keysOf(reflect.TypeFor[Fields]()), " or "))
-		}
-		if near := nearest.Of(m[2], allKeys(), 2); near != "" {
-			return fmt.Sprintf("line %s: unknown key %q; did you mean %q? Correct or remove it", m[1], m[2], near)
-		}
-		return fmt.Sprintf("line %s: unknown key %q; remove it, or see the README for the keys", m[1], m[2])
-	}
-	if m := wrongType.FindStringSubmatch(text); m != nil {
-		return fmt.Sprintf("line %s: the value is no %s; correct it", m[1], typeWord(m[3]))
-	}
-	return text + "; correct this line"
-}
-
-// typeWord says what a Go type is called in a configuration.
-func typeWord(t string) string {
-	switch {
-	case strings.HasPrefix(t, "[]"):
-		return "list"
-	case t == "int" || t == "float64":
-		return "number"
-	case t == "bool":
-		return "true or false"
-	case t == "time.Duration":
-		return "duration (30s, 5m, 2h)"
-	case t == "string" || strings.HasSuffix(t, ".String"):
-		return "single text"
-	}
-	return "group of keys"
-}
-
-// keysOf lists the keys of one group.
-func keysOf(group reflect.Type) (keys []string) {
-	for i := range group.NumField() {
-		keys = append(keys, group.Field(i).Tag.Get("yaml"))
-	}
-	return keys
-}
-
-// allKeys lists every key of the configuration, at any depth.
-func allKeys() []string {
-	seen := map[string]bool{}
-	var walk func(reflect.Type)
-	walk = func(t reflect.Type) {
-		for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		if t.Kind() != reflect.Struct {
-			return
-		}
-		for i := range t.NumField() {
-			f := t.Field(i)
-			if tag := f.Tag.Get("yaml"); tag != "" {
-				seen[tag] = true
-				walk(f.Type)
-			}
-		}
-	}
-	walk(reflect.TypeFor[Config]())
-	keys := make([]string, 0, len(seen))
-	for k := range seen {
-		keys = append(keys, k)
-	}
-	return keys
 }
 
 // fill puts the defaults where nothing was said.
@@ -148,6 +46,7 @@ func (c *Config) fill() {
 	def(&c.Kafka.Partitions, 4)
 	def(&c.Kafka.Compression, "none")
 	def(&c.Kafka.ClientID, "crosswalk")
+	c.Kafka.SASL.Mechanism = strings.ToUpper(c.Kafka.SASL.Mechanism)
 	def(&c.Kafka.SessionTimeout, 10*time.Second)
 	if c.Matcher.Standbys == nil {
 		one := 1
@@ -173,6 +72,10 @@ func (o *Org) fill() {
 	}
 	def(&o.ViewMaxBytes, 900_000)
 	def(&o.Salesforce.LoginURL, "https://login.salesforce.com")
+	o.Salesforce.APIVersion = strings.TrimPrefix(o.Salesforce.APIVersion, "v")
+	if wholeVersion.MatchString(o.Salesforce.APIVersion) {
+		o.Salesforce.APIVersion += ".0"
+	}
 	def(&o.Salesforce.APIVersion, "66.0")
 	def(&o.Salesforce.Notes.PollInterval, 5*time.Minute)
 	def(&o.Salesforce.Notes.CompareInterval, time.Hour)
@@ -186,6 +89,12 @@ func (o *Org) fill() {
 	}
 	if o.Salesforce.Notes.Objects == nil {
 		o.Salesforce.Notes.Objects = []string{"Note", "Task"}
+	}
+	switch o.Link.NearMiss { // YAML readers of many programs write on and off so
+	case "true":
+		o.Link.NearMiss = "on"
+	case "false":
+		o.Link.NearMiss = "off"
 	}
 	if o.Link.Set() {
 		def(&o.Link.Cardinality, "one_to_one")

@@ -30,10 +30,11 @@ func (e Errors) Error() string {
 func (e Errors) Unwrap() []error { return e }
 
 var (
-	aliasForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`)
-	versionForm = regexp.MustCompile(`^[0-9]{2,3}\.0$`)
-	patternForm = regexp.MustCompile(`^[A-Za-z0-9_*?]+$`)
-	fieldForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+	aliasForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`)
+	versionForm  = regexp.MustCompile(`^[0-9]{2,3}\.0$`)
+	wholeVersion = regexp.MustCompile(`^[0-9]{2,3}$`)
+	patternForm  = regexp.MustCompile(`^[A-Za-z0-9_*?]+$`)
+	fieldForm    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 )
 
 // Validate reports every error at once, each with its key and what to write instead.
