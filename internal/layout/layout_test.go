@@ -61,7 +61,6 @@ var libraries = map[string]string{
 
 func TestImportTable(t *testing.T) {
 	t.Parallel()
-	root := filepath.Join("..", "..")
 	files := 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
