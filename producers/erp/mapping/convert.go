@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"crosswalk/internal/change"
@@ -47,35 +46,6 @@ func (m *Mapper) convert(member string, v change.Value, table bool) (_ change.Va
 		}
 	}
 	return change.StringValue(text), ""
-}
-
-var (
-	scientific = regexp.MustCompile(`^-?[0-9]([.,][0-9]+)?[Ee]\+[0-9]+$`)
-	dated      = regexp.MustCompile(`^([0-9]{1,2}-)?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-[0-9]{2,4})?$`)
-	hashes     = regexp.MustCompile(`^#+$|^#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|NV|WERT!|BEZUG!)$`)
-)
-
-// mangled says what a spreadsheet has done to an identifying value.
-func mangled(text string) string {
-	switch {
-	case scientific.MatchString(text):
-		return fmt.Sprintf("%q was mangled by a spreadsheet, its digits are lost; export the column as text", text)
-	case dated.MatchString(text) && strings.Contains(text, "-"):
-		return fmt.Sprintf("%q was mangled by a spreadsheet, which took it for a date; export the column as text", text)
-	case spreadsheetError(text):
-		return lost(text)
-	case strings.HasPrefix(text, `="`):
-		return fmt.Sprintf("%q is a spreadsheet's formula; export the column as text", text)
-	}
-	return ""
-}
-
-func spreadsheetError(text string) bool {
-	return strings.HasPrefix(text, "#") && len(text) > 1 && hashes.MatchString(text)
-}
-
-func lost(text string) string {
-	return fmt.Sprintf("%q is a spreadsheet's error, the value is lost; export the column again", text)
 }
 
 func badKey(member, text string) string {

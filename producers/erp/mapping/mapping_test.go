@@ -1,16 +1,15 @@
 package mapping
 
 import (
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/internal/config"
+	"crosswalk/producers/erp/rows"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
-
-	"crosswalk/internal/avro"
-	"crosswalk/internal/change"
-	"crosswalk/internal/config"
-	"crosswalk/producers/erp/rows"
 )
 
 // mapped reads a text under a source. Rejects come as key|error.
@@ -99,6 +98,16 @@ func TestIdentifierIsKeptByteForByte(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyLooksMangledIsTaken(t *testing.T) {
+	t.Parallel()
+	for _, number := range []string{"5E10", "1E5", "12E+", "MAR-05", "2024-05-12", "12.2.3", "1/2", "1/2/2200", "C-May", "Mar", "Mar 5", "042", "#42", "O'42", "1.042"} {
+		customers, rejects, err := mapped(t, "x.csv", head+number+",n,r,1,,\n", nil)
+		if err != nil || len(customers) != 1 || customers[0].Number != number {
+			t.Errorf("%q: %v %v", number, rejects, err)
+		}
+	}
+}
+
 func TestBadRowsAreRejectedAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()
 	company := func(s *config.ERPSource) { delete(s.Columns, "name"); s.Columns["company"] = "Name" }
@@ -121,6 +130,14 @@ func TestBadRowsAreRejectedAndTheRestGoesOn(t *testing.T) {
 		"blank key":            {"  ,n,r,1,,", `the number is blank`, nil},
 		"mangled identifier":   {"C2,n,1.23457E+11,1,,", `mangled by a spreadsheet`, nil},
 		"mangled to a date":    {"5-Mar,n,r,1,,", `which took it for a date`, nil},
+		"mangled, no plus":     {"C2,n,1.2E11,1,,", `its digits are lost`, nil},
+		"a German date":        {"05. Mrz,n,r,1,,", `which took it for a date`, nil},
+		"a month of a year":    {"Mrz 24,n,r,1,,", `which took it for a date`, nil},
+		"a French date":        {"02-févr,n,r,1,,", `which took it for a date`, nil},
+		"a date of numbers":    {"01.02.2024,n,r,1,,", `which took it for a date`, nil},
+		"an American date":     {"3/4/2024,n,r,1,,", `which took it for a date`, nil},
+		"a date and midnight":  {"2024-03-05 00:00:00,n,r,1,,", `which took it for a date`, nil},
+		"a sign for text":      {"'0042,n,r,1,,", `the sign by which spreadsheets mark a text`, nil},
 		"a spreadsheet error":  {"C2,n,#N/A,1,,", `"#N/A" is a spreadsheet's error`, nil},
 		"a column too narrow":  {"C2,########,r,1,,", `"########" is a spreadsheet's error`, nil},
 		"a formula":            {`"=""007""",n,r,1,,`, `is a spreadsheet's formula`, nil},
@@ -255,7 +272,7 @@ func TestBadMappingsNameTheColumnAndShowTheHeader(t *testing.T) {
 		want       []string
 	}{
 		"empty":           {"x.csv", "", nil, []string{"x.csv is empty"}},
-		"missing column":  {"x.csv", "No,Name,Ref,Changed\n", nil, []string{`x.csv has no column "Balance", which source "ar" maps to balance; its header is: No, Name, Ref, Changed. Correct columns.balance`}},
+		"missing column":  {"x.csv", "No,Name,Ref,Changed\n", nil, []string{`x.csv has no column "Balance", which source "ar" maps to balance; its header is: No, Name, Ref, Changed. Correct columns.balance in the configuration`}},
 		"column twice":    {"x.csv", "No,Name,No,Ref,Balance,Changed\n", nil, []string{`column "No", which source "ar" maps to number, stands twice`, "rename one"}},
 		"part of a key":   {"x.csv", head, func(s *config.ERPSource) { s.Columns["number"] = "No + Client" }, []string{`no column "Client"`, "its header is: No, Name"}},
 		"deleted column":  {"x.csv", head, func(s *config.ERPSource) { s.DeletedColumn = "Gone" }, []string{`no column "Gone"`, "Correct deleted_column"}},
