@@ -102,7 +102,7 @@ func TestFolderRejectsAFileAsAWholeAndSaysWhy(t *testing.T) {
 		t.Errorf("the folder holds %s", got)
 	}
 	text, err := os.ReadFile(w.place("rejected", "a.csv.error.txt"))
-	if err != nil || !strings.Contains(string(text), `no column "No"`) {
+	if err != nil || !strings.Contains(string(text), `lacks 2 columns`) {
 		t.Errorf("error file %q, %v", text, err)
 	}
 }

@@ -42,13 +42,14 @@ type Mapper struct {
 	guessed bool
 
 	members  map[string]*member
+	lacking  []lack
 	used     map[string]bool // top-level columns that are no attributes
 	deleted  *column
 	skip     []*regexp.Regexp
 	zone     *time.Location
 	layouts  []string
-	seenRows bool
-	wholeRow bool // without columns: each member under its own name, attributes as they are
+	first    []string // the names of the first row's columns
+	wholeRow bool     // without columns: each member under its own name, attributes as they are
 }
 
 // New checks a source's mapping against the header of what is read; header is nil where each row names its columns.
@@ -84,30 +85,21 @@ func New(source config.ERPSource, name string, r rows.Reader) (*Mapper, error) {
 			return nil, err
 		}
 	}
+	if source.DeletedColumn != "" {
+		if c, ok := find(header, source.DeletedColumn); ok {
+			m.deleted = &c
+			m.used[c.path[0]] = true
+		} else {
+			m.lacking = append(m.lacking, lack{column: source.DeletedColumn, key: "deleted_column"})
+		}
+	}
+	if len(m.lacking) > 0 {
+		return nil, m.missing()
+	}
 	if m.members["number"] == nil {
 		return nil, fmt.Errorf("source %q maps no column to number, the customer's key; set columns.number%s", source.Name, oneOf(header))
 	}
-	if source.DeletedColumn != "" {
-		c, ok := find(header, source.DeletedColumn)
-		if !ok {
-			return nil, m.missing(source.DeletedColumn, "deleted_column")
-		}
-		m.deleted = &c
-		m.used[c.path[0]] = true
-	}
 	return m, nil
-}
-
-func oneOf(header []string) string {
-	if header == nil {
-		return ""
-	}
-	return " to one of: " + strings.Join(header, ", ")
-}
-
-func (m *Mapper) missing(column, key string) error {
-	return fmt.Errorf("%s has no column %q, which source %q maps to %s; its header is: %s. Correct %s in the configuration",
-		m.name, column, m.source.Name, strings.TrimPrefix(key, "columns."), strings.Join(m.header, ", "), key)
 }
 
 // Map turns a row into a customer. skipped is true for a row that is none, such as a total; the error is a *rows.Reject.
@@ -115,7 +107,9 @@ func (m *Mapper) Map(r rows.Row) (c *Customer, skipped bool, err error) {
 	if m.skips(r) {
 		return nil, true, nil
 	}
-	m.seenRows = true
+	if m.first == nil {
+		m.first = namesOf(r)
+	}
 	c = &Customer{Deleted: r.Deleted}
 	number, err := m.value(r, "number")
 	if err != nil {
@@ -206,22 +200,6 @@ func (m *Mapper) attributes(r rows.Row) ([]avro.Attribute, error) {
 		}
 	}
 	return out, nil
-}
-
-// Unseen returns an error when a column that the mapping needs was in none of the rows that were mapped: a table would have
-// said so by its header.
-func (m *Mapper) Unseen() error {
-	if m.header != nil || !m.seenRows || m.wholeRow {
-		return nil
-	}
-	for _, name := range config.CustomerMembers {
-		it := m.members[name]
-		if it != nil && it.columns != nil && !it.seen && !slices.Contains(m.source.Optional, name) {
-			return fmt.Errorf("%s has no member %q in any row, which source %q maps to %s. Correct columns.%s in the configuration, or name %s under optional",
-				m.name, it.text, m.source.Name, name, name, name)
-		}
-	}
-	return nil
 }
 
 // Reject refuses a row because of one member.

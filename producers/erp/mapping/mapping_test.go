@@ -1,15 +1,16 @@
 package mapping
 
 import (
-	"crosswalk/internal/avro"
-	"crosswalk/internal/change"
-	"crosswalk/internal/config"
-	"crosswalk/producers/erp/rows"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+
+	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
+	"crosswalk/internal/config"
+	"crosswalk/producers/erp/rows"
 )
 
 // mapped reads a text under a source. Rejects come as key|error.
@@ -273,6 +274,9 @@ func TestBadMappingsNameTheColumnAndShowTheHeader(t *testing.T) {
 	}{
 		"empty":           {"x.csv", "", nil, []string{"x.csv is empty"}},
 		"missing column":  {"x.csv", "No,Name,Ref,Changed\n", nil, []string{`x.csv has no column "Balance", which source "ar" maps to balance; its header is: No, Name, Ref, Changed. Correct columns.balance in the configuration`}},
+		"a near one":      {"x.csv", "No,Name,Ref,balance_,Changed\n", nil, []string{`Correct columns.balance in the configuration (did you mean "balance_"?)`}},
+		"a longer one":    {"x.csv", "No,Name,Ref,Open Balance (LCY),Changed\n", nil, []string{`(did you mean "Open Balance (LCY)"?)`}},
+		"several":         {"x.csv", ",Nr,Nane,Ref,Saldo,Changed\n", func(s *config.ERPSource) { s.DeletedColumn = "Gone" }, []string{`x.csv lacks 4 columns that source "ar" maps: "No" of columns.number (did you mean "Nr"?), "Name" of columns.name (did you mean "Nane"?), "Balance" of columns.balance, "Gone" of deleted_column; its header is: Nr, Nane, Ref, Saldo, Changed. Correct them`}},
 		"column twice":    {"x.csv", "No,Name,No,Ref,Balance,Changed\n", nil, []string{`column "No", which source "ar" maps to number, stands twice`, "rename one"}},
 		"part of a key":   {"x.csv", head, func(s *config.ERPSource) { s.Columns["number"] = "No + Client" }, []string{`no column "Client"`, "its header is: No, Name"}},
 		"deleted column":  {"x.csv", head, func(s *config.ERPSource) { s.DeletedColumn = "Gone" }, []string{`no column "Gone"`, "Correct deleted_column"}},
@@ -280,7 +284,8 @@ func TestBadMappingsNameTheColumnAndShowTheHeader(t *testing.T) {
 		"bad constant":    {"x.csv", head, func(s *config.ERPSource) { s.Constants = map[string]string{"balance": "x"} }, []string{`constants.balance "x"`}},
 		"unknown preset":  {"x.csv", head, func(s *config.ERPSource) { s.Preset = "oracle" }, []string{`no preset "oracle"`, "netsuite"}},
 		"preset for JSON": {"x.json", `{"No":1}`, func(s *config.ERPSource) { s.Preset = "xero" }, []string{"x.json is JSON", "xero"}},
-		"member nowhere":  {"x.json", `{"No":1,"Name":"n","Ref":"r","Saldo":1,"Changed":null}`, nil, []string{`no member "Balance" in any row`, "Correct columns.balance"}},
+		"member nowhere":  {"x.json", `{"No":1,"Name":"n","Ref":"r","Saldo":1,"Changed":null}`, nil, []string{`no member "Balance" in any row, which source "ar" maps to balance; the members of its first row are: No, Name, Ref, Saldo, Changed. Correct columns.balance`}},
+		"a path":          {"x.json", `{"No":1,"Name":"n","Ref":"r","Due":{"Balanse":1},"Changed":null}`, func(s *config.ERPSource) { s.Columns["balance"] = "Due.Balance" }, []string{`the members of its first row are: No, Name, Ref, Due.Balanse, Changed`, `(did you mean "Due.Balanse"?)`}},
 		"a zone":          {"x.csv", head, func(s *config.ERPSource) { s.TimeZone = "Mars/Olympus" }, []string{"Mars/Olympus"}},
 		"a pattern":       {"x.csv", head, func(s *config.ERPSource) { s.SkipRows = []string{"("} }, []string{`skip_rows "("`}},
 	} {

@@ -42,7 +42,7 @@ func (m *Mapper) addMember(name string) error {
 		case lacking == "":
 			it.columns = columns
 		case !optional:
-			return m.missing(lacking, "columns."+name)
+			m.lacking = append(m.lacking, lack{column: lacking, key: "columns." + name})
 		}
 	}
 	if it.columns == nil && it.constant.Kind() == change.Absent {
