@@ -85,6 +85,9 @@ nothing is lost on either side.` + exitHelp,
 			}
 			fmt.Fprintf(s.out, "%s: %d rows, %d published, %d unchanged, %d deleted, %d rejected\n",
 				printable(args[0]), result.Rows, result.Published, result.Unchanged, result.Deleted, result.Rejected)
+			if result.Skipped > 0 {
+				fmt.Fprintf(s.out, "skipped as no customers (skip_rows): %d rows\n", result.Skipped)
+			}
 			if result.Rejected > 0 {
 				fmt.Fprintf(s.out, "rejected rows, each with line, column and reason: %s\n", printable(result.RejectsFile))
 			}

@@ -19,6 +19,7 @@ type Result struct {
 	Unchanged       int    `json:"unchanged"`
 	Deleted         int    `json:"deleted"`
 	Rejected        int    `json:"rejected"`
+	Skipped         int    `json:"skipped,omitempty"`          // left out because skip_rows says that they are no customers
 	Guessed         bool   `json:"encoding_guessed,omitempty"` // taken as Windows-1252, by the look of its bytes
 	RejectsFile     string `json:"rejects_file,omitempty"`
 	DeletesWithheld string `json:"deletes_withheld,omitempty"` // why a full import deleted nothing
@@ -110,7 +111,7 @@ func (j *job) scan(ctx context.Context, each func(*mapping.Mapper, rows.Row, *ma
 	if err != nil {
 		return &SourceError{err}
 	}
-	j.result.Guessed = r.Guessed()
+	j.result.Guessed, j.result.Skipped = r.Guessed(), 0
 	for ctx.Err() == nil {
 		if j.progress != nil {
 			j.progress(r.Offset())
@@ -144,6 +145,7 @@ func (j *job) scan(ctx context.Context, each func(*mapping.Mapper, rows.Row, *ma
 func (j *job) row(m *mapping.Mapper, row rows.Row, each func(*mapping.Mapper, rows.Row, *mapping.Customer) error) (key string, err error) {
 	c, skipped, err := m.Map(row)
 	if skipped {
+		j.result.Skipped++
 		return "", nil
 	}
 	if err == nil {
