@@ -15,30 +15,30 @@ type preset struct {
 	settings config.ERPSource // how texts are read; what the source sets goes before it
 }
 
-// shape is one kind of export: member -> column. Number, name and what is in needed must be there; by them the shape is
-// recognised. The others depend on what the user chose to export.
+// shape is one kind of export: member -> the names that its column may have, of which the first in the header counts. Number, name and
+// what is in needed must be there; by them the shape is recognised. The others depend on what the user chose to export.
 type shape struct {
 	what    string
-	columns map[string]string
+	columns map[string][]string
 	needed  []string
 }
 
-// presets by name. The columns are those of the systems' English exports.
+// presets by name. DESIGN.md says what each rests on, and what a system's exports do not tell.
 var presets = map[string]preset{
 	"netsuite": {
 		shapes: []shape{
 			{
 				what: "the customer list or a saved search, Export - CSV",
-				columns: map[string]string{
-					"number": "ID", "identifier": "ID", "name": "Name", "balance": "Balance",
-					"currency": "Currency", "terms": "Terms", "email": "Email", "phone": "Phone", "updated_at": "Last Modified",
+				columns: map[string][]string{
+					"number": {"ID"}, "identifier": {"ID"}, "name": {"Name", "Company Name"}, "balance": {"Balance"}, "currency": {"Currency"},
+					"terms": {"Terms"}, "email": {"Email"}, "phone": {"Phone"}, "updated_at": {"Last Modified"},
 				},
 			},
 			{
 				what: "a saved search with the field names",
-				columns: map[string]string{
-					"number": "Customer ID", "identifier": "Customer ID", "name": "Company Name", "balance": "Balance",
-					"currency": "Currency", "terms": "Terms", "email": "Email", "phone": "Phone", "updated_at": "Last Modified",
+				columns: map[string][]string{
+					"number": {"Customer ID"}, "identifier": {"Customer ID"}, "name": {"Company Name"}, "balance": {"Balance"}, "currency": {"Currency"},
+					"terms": {"Terms"}, "email": {"Email"}, "phone": {"Phone"}, "updated_at": {"Last Modified"},
 				},
 			},
 		},
@@ -49,42 +49,43 @@ var presets = map[string]preset{
 	},
 	"sap": {
 		shapes: []shape{{
-			what: "KNA1, or KNA1 joined with KNB1, under the technical names of the fields",
-			columns: map[string]string{
-				"company": "BUKRS", "number": "KUNNR", "identifier": "KUNNR", "name": "NAME1 + NAME2", "currency": "WAERS",
-				"terms": "ZTERM", "email": "SMTP_ADDR", "phone": "TELF1",
-			},
-		}, {
-			what: "KNA1, or KNA1 joined with KNB1, without NAME2",
-			columns: map[string]string{
-				"company": "BUKRS", "number": "KUNNR", "identifier": "KUNNR", "name": "NAME1", "currency": "WAERS",
-				"terms": "ZTERM", "email": "SMTP_ADDR", "phone": "TELF1",
+			what: "KNA1, or KNA1 joined with KNB1, under the technical names of the fields or their English or German headings",
+			columns: map[string][]string{
+				"company":    {"BUKRS", "Company Code", "CoCode", "CoCd", "Buchungskreis", "Buchungskr.", "BuKr.", "BuKr"},
+				"number":     {"KUNNR", "Customer", "Debitor", "Kunde"},
+				"identifier": {"KUNNR", "Customer", "Debitor", "Kunde"},
+				"name":       {"NAME1 + NAME2", "NAME1", "Name 1 + Name 2", "Name 1"},
+				"currency":   {"WAERS", "Currency", "Crcy", "Währung", "Währg"},
+				"terms":      {"ZTERM", "Terms of Payment", "Payt Terms", "PayT", "Zahlungsbedingung", "Zahlungsbed.", "ZBed"},
+				"email":      {"SMTP_ADDR", "E-Mail Address", "E-Mail-Adresse"},
+				"phone":      {"TELF1", "Telephone 1", "Telefon 1", "Telephone", "Telefon"},
 			},
 		}},
-		settings: config.ERPSource{DecimalComma: new(true), TimeFormats: []string{"DD.MM.YYYY", "YYYYMMDD"}},
+		// Lists mark their totals with asterisks.
+		settings: config.ERPSource{DecimalComma: new(true), TimeFormats: []string{"DD.MM.YYYY", "YYYYMMDD"}, SkipRows: []string{`^\*+$`}},
 	},
 	"quickbooks": {
 		shapes: []shape{
 			{
 				what: "QuickBooks Online: the report Customer Contact List",
-				columns: map[string]string{
-					"number": "Customer full name", "identifier": "Account number", "name": "Customer full name", "balance": "Open balance",
-					"terms": "Terms", "email": "Email", "phone": "Phone numbers",
+				columns: map[string][]string{
+					"number": {"Customer full name"}, "identifier": {"Account number"}, "name": {"Customer full name"}, "balance": {"Open balance"},
+					"terms": {"Terms"}, "email": {"Email"}, "phone": {"Phone numbers"},
 				},
 			},
 			{
 				what: "QuickBooks Online: the list of customers, Export to Excel",
-				columns: map[string]string{
-					"number": "Name", "identifier": "Account No.", "name": "Name", "balance": "Open Balance", "currency": "Currency",
-					"terms": "Terms", "email": "Email", "phone": "Phone",
+				columns: map[string][]string{
+					"number": {"Name", "Customer"}, "identifier": {"Account No."}, "name": {"Name", "Customer"}, "balance": {"Open Balance"},
+					"currency": {"Currency"}, "terms": {"Terms"}, "email": {"Email"}, "phone": {"Phone"},
 				},
 				needed: []string{"balance"},
 			},
 			{
 				what: "QuickBooks Desktop: the customer list",
-				columns: map[string]string{
-					"number": "Customer", "identifier": "Account No.", "name": "Customer", "balance": "Balance Total", "currency": "Currency",
-					"terms": "Terms", "email": "Main Email", "phone": "Main Phone",
+				columns: map[string][]string{
+					"number": {"Customer"}, "identifier": {"Account No."}, "name": {"Customer"}, "balance": {"Balance Total"}, "currency": {"Currency"},
+					"terms": {"Terms"}, "email": {"Main Email"}, "phone": {"Main Phone"},
 				},
 				needed: []string{"balance"},
 			},
@@ -99,16 +100,17 @@ var presets = map[string]preset{
 		shapes: []shape{
 			{
 				what: "the list of customers, Export - CSV",
-				columns: map[string]string{
-					"number": "Customer ID", "identifier": "Customer ID", "name": "Customer name", "balance": "Total due", "currency": "Currency",
-					"terms": "Term", "email": "Primary email address", "phone": "Primary phone", "updated_at": "When modified",
+				columns: map[string][]string{
+					"number": {"Customer ID"}, "identifier": {"Customer ID"}, "name": {"Customer name", "Name"}, "balance": {"Total due"},
+					"currency": {"Currency", "Default currency"}, "terms": {"Term"}, "email": {"Primary email address", "Primary contact email"},
+					"phone": {"Primary phone", "Primary contact primary phone"}, "updated_at": {"When modified"},
 				},
 			},
 			{
 				what: "the object CUSTOMER, by its field names",
-				columns: map[string]string{
-					"number": "CUSTOMERID", "identifier": "CUSTOMERID", "name": "NAME", "balance": "TOTALDUE", "currency": "CURRENCY",
-					"terms": "TERMNAME", "email": "DISPLAYCONTACT.EMAIL1", "phone": "DISPLAYCONTACT.PHONE1", "updated_at": "WHENMODIFIED",
+				columns: map[string][]string{
+					"number": {"CUSTOMERID"}, "identifier": {"CUSTOMERID"}, "name": {"NAME"}, "balance": {"TOTALDUE"}, "currency": {"CURRENCY"},
+					"terms": {"TERMNAME"}, "email": {"DISPLAYCONTACT.EMAIL1"}, "phone": {"DISPLAYCONTACT.PHONE1"}, "updated_at": {"WHENMODIFIED"},
 				},
 			},
 		},
@@ -117,51 +119,58 @@ var presets = map[string]preset{
 	"dynamics365": {
 		shapes: []shape{
 			{
-				what: "Finance: the entity Customers V3",
-				columns: map[string]string{
-					"company": "DATAAREAID", "number": "CUSTOMERACCOUNT", "identifier": "CUSTOMERACCOUNT", "name": "ORGANIZATIONNAME",
-					"currency": "SALESCURRENCYCODE", "terms": "PAYMENTTERMS", "email": "PRIMARYCONTACTEMAIL", "phone": "PRIMARYCONTACTPHONE",
+				what: "Finance: the entities Customers V3 and Customer definitions",
+				columns: map[string][]string{
+					"company": {"DATAAREAID"}, "number": {"CUSTOMERACCOUNT"}, "identifier": {"CUSTOMERACCOUNT"}, "name": {"ORGANIZATIONNAME", "NAME"},
+					"currency": {"SALESCURRENCYCODE"}, "terms": {"PAYMENTTERMS"}, "email": {"PRIMARYCONTACTEMAIL"}, "phone": {"PRIMARYCONTACTPHONE"},
 				},
 			},
 			{
-				what: "Finance: the entity Customer definitions",
-				columns: map[string]string{
-					"company": "DATAAREAID", "number": "CUSTOMERACCOUNT", "identifier": "CUSTOMERACCOUNT", "name": "NAME",
-					"currency": "SALESCURRENCYCODE", "terms": "PAYMENTTERMS", "email": "PRIMARYCONTACTEMAIL", "phone": "PRIMARYCONTACTPHONE",
-				},
-			},
-			{
-				what: "Business Central: the list of customers",
-				columns: map[string]string{
-					"number": "No.", "identifier": "No.", "name": "Name", "balance": "Balance (LCY)", "currency": "Currency Code",
-					"terms": "Payment Terms Code", "email": "Email", "phone": "Phone No.", "updated_at": "Last Date Modified",
+				// The balance is in the local currency of the company, not in the customer's: the column Currency Code is no currency of it.
+				what: "Business Central: the list of customers, in English or German",
+				columns: map[string][]string{
+					"number": {"No.", "Nr."}, "identifier": {"No.", "Nr."}, "name": {"Name"}, "balance": {"Balance (LCY)", "Balance ($)", "Saldo (MW)"},
+					"terms": {"Payment Terms Code", "Zlg.-Bedingungscode"}, "email": {"Email", "E-Mail"}, "phone": {"Phone No.", "Telefonnr."},
+					"updated_at": {"Last Date Modified"},
 				},
 			},
 		},
-		settings: config.ERPSource{TimeFormats: []string{"M/D/YYYY h:mm AM", "M/D/YYYY"}},
+		settings: config.ERPSource{CurrencySymbols: []string{"$"}, TimeFormats: []string{"M/D/YYYY h:mm AM", "M/D/YYYY"}},
 	},
 	"xero": {
-		shapes: []shape{{
-			what: "Contacts, Export",
-			columns: map[string]string{
-				"number": "AccountNumber", "identifier": "AccountNumber", "name": "*ContactName",
-				"terms": "DueDateSalesDay + DueDateSalesTerm", "email": "EmailAddress", "phone": "PhoneNumber",
+		shapes: []shape{
+			{
+				what: "Contacts, Export",
+				columns: map[string][]string{
+					"number": {"AccountNumber"}, "identifier": {"AccountNumber"}, "name": {"*ContactName", "ContactName"},
+					"terms": {"DueDateSalesDay + DueDateSalesTerm"}, "email": {"EmailAddress"}, "phone": {"PhoneNumber"},
+				},
 			},
-		}, {
-			what: "Contacts, Export, without the asterisk",
-			columns: map[string]string{
-				"number": "AccountNumber", "identifier": "AccountNumber", "name": "ContactName",
-				"terms": "DueDateSalesDay + DueDateSalesTerm", "email": "EmailAddress", "phone": "PhoneNumber",
+			{
+				what:    "the report Aged Receivables Summary",
+				columns: map[string][]string{"number": {"Contact"}, "name": {"Contact"}, "balance": {"Total"}},
+				needed:  []string{"balance"},
 			},
-		}},
-		settings: config.ERPSource{TimeFormats: []string{"D MMM YYYY"}},
+		},
+		settings: config.ERPSource{TimeFormats: []string{"D MMM YYYY"}, SkipRows: []string{`^(Total|Total Aged Receivables|Aged Receivables|Percentage of total)$`}},
 	},
+}
+
+// column is the one of the names that the header has; else the first.
+func (s shape) column(member string, header []string) (name string, there bool) {
+	names := s.columns[member]
+	for _, name := range names {
+		if has(header, name) {
+			return name, true
+		}
+	}
+	return names[0], false
 }
 
 // fits reports whether a header is one of the shape.
 func (s shape) fits(header []string) bool {
 	for _, member := range append([]string{"number", "name"}, s.needed...) {
-		if !has(header, s.columns[member]) {
+		if _, there := s.column(member, header); !there {
 			return false
 		}
 	}
@@ -206,9 +215,9 @@ func withPreset(source config.ERPSource, name string, header []string) (config.E
 		return source, p.unknown(source, name, header)
 	}
 	if i >= 0 {
-		for member, text := range p.shapes[i].columns {
+		for member := range p.shapes[i].columns {
 			if _, set := columns[member]; !set {
-				columns[member] = text
+				columns[member], _ = p.shapes[i].column(member, header)
 				optional = append(optional, member)
 			}
 		}
@@ -238,7 +247,11 @@ func (p preset) unknown(source config.ERPSource, name string, header []string) e
 	for _, s := range p.shapes {
 		var columns []string
 		for _, member := range append([]string{"number", "name"}, s.needed...) {
-			if text := fmt.Sprintf("%q", s.columns[member]); !slices.Contains(columns, text) {
+			var names []string
+			for _, name := range s.columns[member] {
+				names = append(names, fmt.Sprintf("%q", name))
+			}
+			if text := strings.Join(names, " or "); !slices.Contains(columns, text) {
 				columns = append(columns, text)
 			}
 		}

@@ -171,7 +171,9 @@ func (t *table) setHeader(names []string) error {
 		}
 	}
 	t.header, t.ruled = names, ruled(t.cells.comma, names)
-	t.cells.bare = t.ruled
+	if t.cells.bare = t.ruled; t.ruled {
+		t.width = len(names)
+	}
 	t.fields = make([]avro.Attribute, len(names))
 	for i, name := range names {
 		t.fields[i].Name = name
