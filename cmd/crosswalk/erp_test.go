@@ -1,51 +1,87 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"crosswalk/internal/config"
 	"crosswalk/producers/erp"
+	"crosswalk/producers/erp/export"
 )
 
-// exportOf copies the export of a preset's system into the folder, with more lines behind its last one.
-func (b *bench) exportOf(preset string, lines ...string) string {
+// exported writes a text as the system of an export would, and returns what imports it, and how.
+func (b *bench) exported(e export.Export, text string) (args []string) {
 	b.t.Helper()
-	found, err := filepath.Glob(filepath.Join("..", "..", "producers", "erp", "testdata", preset+".*"))
-	if err != nil || len(found) != 1 {
-		b.t.Fatalf("exports of %s: %v, %v", preset, found, err)
-	}
-	text, err := os.ReadFile(found[0])
+	encoded, err := e.Encode(text)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.file(filepath.Base(found[0]), string(text)+strings.Join(lines, "\n"))
+	// What the preset does not say: a preset alone does when there is nothing.
+	source := "{name: books, preset: " + e.Preset
+	for member, column := range e.Columns {
+		source += ", columns: {" + member + ": " + column + "}"
+	}
+	if e.Encoding == "windows-1252" {
+		source += ", encoding: windows-1252"
+	}
+	sources := ""
+	if e.Columns != nil || e.Encoding == "windows-1252" {
+		sources = ", erp: {sources: [" + source + "}]}"
+	}
+	conf := b.config("orgs: [{alias: acme" + sources + "}]\n")
+	return []string{"erp", "import", b.file(e.File, string(encoded)), "--preset", e.Preset, "--full", "--max-delete-share", "1", "--config", conf, "--json"}
 }
 
-func TestImportByPreset(t *testing.T) {
+// imported runs an import and returns its result.
+func (b *bench) imported(args []string, want int) erp.Result {
+	b.t.Helper()
+	exit, out, said := b.run(args...)
+	var r erp.Result
+	if err := json.Unmarshal([]byte(out), &r); exit != want || err != nil {
+		b.t.Fatalf("exit status %d, want %d; %v: %s %s", exit, want, err, out, said)
+	}
+	return r
+}
+
+func TestImportOfEachSystemsExport(t *testing.T) {
 	t.Parallel()
-	for _, preset := range config.Presets {
-		t.Run(preset, func(t *testing.T) {
+	for _, e := range export.All {
+		t.Run(e.File, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			conf := b.config("orgs: [{alias: acme}]\n")
-			args := []string{"erp", "import", b.exportOf(preset), "--preset", preset, "--config", conf, "--json"}
-			exit, out, said := b.run(args...)
-			var first, second erp.Result
-			if err := json.Unmarshal([]byte(out), &first); exit != exitDone || err != nil || first.Published < 2 || first.Rejected != 0 {
-				t.Fatalf("exit status %d, %s %s", exit, out, said)
+			text, err := e.Text()
+			if err != nil {
+				t.Fatal(err)
 			}
-			b.exportOf(preset, "damage")
-			exit, out, said = b.run(args...)
-			if err := json.Unmarshal([]byte(out), &second); exit != exitRejects || err != nil || second.Unchanged != first.Published || second.Rejected != 1 {
-				t.Fatalf("exit status %d, %s %s", exit, out, said)
+			r := b.imported(b.exported(e, text), exitDone)
+			if r.Published != len(e.Want) || r.Rejected != 0 || r.RejectsFile != "" {
+				t.Errorf("%+v, want %d customers", r, len(e.Want))
 			}
-			text, err := os.ReadFile(second.RejectsFile)
-			if err != nil || !strings.Contains(string(text), "the row has 1 cells") || !strings.Contains(string(text), "damage") {
-				t.Errorf("rejects file: %s, %v", text, err)
+			d, err := e.Damage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			args := b.exported(e, d.Text())
+			r = b.imported(args, exitRejects)
+			if r.Published != len(d.Good) || r.Rejected != d.Kinds || d.Kinds < 20 || r.Deleted != 0 || r.DeletesWithheld == "" {
+				t.Errorf("%+v, want %d customers and %d rejects, and nothing deleted", r, len(d.Good), d.Kinds)
+			}
+			f, err := os.Open(r.RejectsFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			rejects, err := csv.NewReader(f).ReadAll()
+			if err != nil || len(rejects) == 0 {
+				t.Fatalf("the rejects file: %v, %d rows", err, len(rejects))
+			}
+			if err := d.Check(rejects[1:]); err != nil {
+				t.Error(err)
+			}
+			if again := b.imported(args, exitRejects); again.Unchanged != r.Published || again.Published != 0 {
+				t.Errorf("the same again: %+v", again)
 			}
 		})
 	}
