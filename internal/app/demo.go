@@ -24,10 +24,9 @@ import (
 
 // DemoOptions say how the demo runs.
 type DemoOptions struct {
-	Once bool          // end after the snapshot and a burst of changes are in the views
-	Out  io.Writer     // what a person reads
-	Wait time.Duration // how long nothing may move before what is published counts as final; default 10 s
-	// Tamper is called before the final comparison. It exists so that a test can show that a wrong view is found.
+	Once bool      // end after the snapshot and a burst of changes are in the views
+	Out  io.Writer // what a person reads
+	// Tamper is called when all is right, before a last comparison. It exists so that a test can show that a wrong view is found.
 	Tamper func(ctx context.Context, e Endpoints) error
 }
 
@@ -68,9 +67,6 @@ type demonstration struct {
 // Demo runs everything in one process on public data: a simulated org, ERP customers, embedded Kafka and registry (or the
 // configured ones), producers and matcher. It compares every published value with one computed directly.
 func Demo(ctx context.Context, cfg *config.Config, log *slog.Logger, opts DemoOptions) (DemoReport, error) {
-	if opts.Wait == 0 {
-		opts.Wait = 10 * time.Second
-	}
 	d := &demonstration{DemoOptions: opts, started: time.Now()}
 	dir, err := os.MkdirTemp("", "crosswalk-demo-")
 	if err != nil {
@@ -181,7 +177,7 @@ func (d *demonstration) show(ctx context.Context, p *platform) error {
 	if err != nil {
 		return err
 	}
-	if err := d.settle(ctx, p, t); err != nil {
+	if err := d.settle(ctx, p, t, demoPatience); err != nil {
 		return err
 	}
 	d.report.SnapshotMS = time.Since(d.started).Milliseconds()
@@ -193,7 +189,7 @@ func (d *demonstration) show(ctx context.Context, p *platform) error {
 	}
 	d.report.Changes = changes
 	changed := time.Now()
-	if err := d.settle(ctx, p, t); err != nil {
+	if err := d.settle(ctx, p, t, demoPatience); err != nil {
 		return err
 	}
 	d.report.ChangesMS = time.Since(changed).Milliseconds()
@@ -202,7 +198,7 @@ func (d *demonstration) show(ctx context.Context, p *platform) error {
 		if err := d.Tamper(ctx, p.endpoints); err != nil {
 			return err
 		}
-		if err := d.settle(ctx, p, t); err != nil {
+		if err := d.settle(ctx, p, t, 0); err != nil { // nothing is on its way that could mend it
 			return err
 		}
 	}
@@ -214,8 +210,11 @@ func (d *demonstration) show(ctx context.Context, p *platform) error {
 	return d.keepChanging(ctx)
 }
 
-// settle waits until what is published equals the truth. It gives up when nothing was published for Wait.
-func (d *demonstration) settle(ctx context.Context, p *platform, t *judge.Judge) error {
+// demoPatience is how long nothing may be published before what is there counts as final.
+const demoPatience = 30 * time.Second
+
+// settle waits until what is published equals the truth. It gives up when nothing was published for as long as patience.
+func (d *demonstration) settle(ctx context.Context, p *platform, t *judge.Judge, patience time.Duration) error {
 	lastEnds, lastMoved := "", time.Now()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -246,7 +245,7 @@ func (d *demonstration) settle(ctx context.Context, p *platform, t *judge.Judge)
 		if ends != lastEnds {
 			lastEnds, lastMoved = ends, time.Now()
 		}
-		if time.Since(lastMoved) > d.Wait {
+		if time.Since(lastMoved) >= patience {
 			d.summary()
 			for i, diff := range different {
 				if i == 3 {

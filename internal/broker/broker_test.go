@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +22,11 @@ import (
 	"crosswalk/internal/topic"
 )
 
-const childDir = "CROSSWALK_BROKER_TEST_DIR"
+// What a broker in a process of its own is told.
+const (
+	childDir    = "CROSSWALK_BROKER_TEST_DIR"
+	childListen = "CROSSWALK_BROKER_TEST_LISTEN"
+)
 
 // TestMain is a broker on the folder that the variable names, until it is killed.
 func TestMain(m *testing.M) {
@@ -28,20 +34,34 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	b, err := broker.Start(broker.Config{DataDir: dir, KeepPort: true})
+	b, err := broker.Start(broker.Config{DataDir: dir, Listen: os.Getenv(childListen)})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println(b.Addr())
+	fmt.Println(b.Addr() + " is ready")
 	select {}
 }
 
-// child starts a broker in a process of its own and returns its address.
-func child(t *testing.T, dir string) (addr string, kill func()) {
+// address is one at which nothing listens, below those that the system hands out by itself, so that nobody takes it while the
+// broker that listens there is down.
+func address(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("there is no free port")
+	return ""
+}
+
+// child starts a broker in a process of its own, which listens when child returns.
+func child(t *testing.T, dir, addr string) (kill func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childListen+"="+addr)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -49,9 +69,8 @@ func child(t *testing.T, dir string) (addr string, kill func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != addr+" is ready\n" {
+		t.Fatalf("the broker says %q, %v", line, err)
 	}
 	kill = func() {
 		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -60,7 +79,7 @@ func child(t *testing.T, dir string) (addr string, kill func()) {
 		_ = cmd.Wait() // it was killed
 	}
 	t.Cleanup(kill)
-	return strings.TrimSpace(line), kill
+	return kill
 }
 
 func setup(t *testing.T) (context.Context, string) {
@@ -120,7 +139,8 @@ func keys(ctx context.Context, t *testing.T, c *topic.Client, name string) map[s
 func TestAcknowledgedRecordsSurviveAKill(t *testing.T) {
 	t.Parallel()
 	ctx, dir := setup(t)
-	addr, kill := child(t, dir)
+	addr := address(t)
+	kill := child(t, dir, addr)
 	c := dial(ctx, t, addr)
 	if err := c.Ensure(ctx, topic.Spec{Name: "t", Config: map[string]string{"cleanup.policy": "compact"}}); err != nil {
 		t.Fatal(err)
@@ -161,11 +181,7 @@ func TestAcknowledgedRecordsSurviveAKill(t *testing.T) {
 		maps.Copy(onTheWay, pending)
 		mu.Unlock()
 		kill()
-		again, next := child(t, dir)
-		if again != addr {
-			t.Fatalf("listens on %s, before on %s", again, addr)
-		}
-		kill = next
+		kill = child(t, dir, addr)
 		if err := w.Flush(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -254,6 +270,12 @@ func TestStartSaysWhatIsTaken(t *testing.T) {
 	}
 }
 
+// awaitChildren waits until no child is being started: until it executes its own program it has a copy of every open port.
+func awaitChildren() {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+}
+
 func TestPortIsKeptWhileItIsFree(t *testing.T) {
 	t.Parallel()
 	_, dir := setup(t)
@@ -265,11 +287,25 @@ func TestPortIsKeptWhileItIsFree(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	taken, err := net.Listen("tcp", addr)
+	awaitChildren()
+	again, err := broker.Start(broker.Config{DataDir: dir, KeepPort: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = taken.Close() }()
+	if again.Addr() != addr {
+		if free, err := net.Listen("tcp", addr); err == nil { // else another program got it meanwhile
+			_ = free.Close()
+			t.Errorf("listens on %s, before on %s, which is free", again.Addr(), addr)
+		}
+	}
+	addr = again.Addr()
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	awaitChildren()
+	if taken, err := net.Listen("tcp", addr); err == nil { // else it is taken by another program
+		defer func() { _ = taken.Close() }()
+	}
 	other, err := broker.Start(broker.Config{DataDir: dir, KeepPort: true})
 	if err != nil {
 		t.Fatal(err)

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"crosswalk/consumers/matcher"
 	"crosswalk/consumers/matcher/naive"
 	"crosswalk/internal/app"
 	"crosswalk/internal/config"
@@ -22,6 +24,7 @@ import (
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/org"
 	"crosswalk/internal/topic"
+	"crosswalk/producers/salesforce"
 )
 
 // linkField is the Account field that holds the ERP's number; a custom one, made while the org is set up.
@@ -190,61 +193,57 @@ func (p *pipeline) settle() {
 	}
 }
 
-// quiet waits until nothing more comes of what happened: no record of the producer waits for a re-fetch (whose row may
-// differ in fields that events cannot carry, and that settle does not compare), and the topics have stopped growing.
+// inputs and outputs are the topics of the join.
+var (
+	inputs  = []string{"acme.salesforce.account", "acme.salesforce.contact", "acme.salesforce.note", "acme.erp.customer"}
+	outputs = []string{"acme.customer.view", "acme.match.unmatched", "acme.match.ambiguous"}
+)
+
+// quiet waits until nothing more comes of what happened, and returns how many records each topic of the join holds: the position
+// of the last event is stored, no record waits for a re-fetch (whose row may differ in fields that events cannot carry, and
+// that settle does not compare), and the matcher has published what follows from all that the inputs hold.
 func (p *pipeline) quiet(e app.Endpoints) map[string]int {
-	p.t.Helper()
-	const looks = 10
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	last, same := p.counts(e), 0
-	for same < looks {
-		select {
-		case <-tick.C:
-		case <-p.ctx.Done():
-			p.t.Fatalf("the topics grow on: %v", last)
-		}
-		now := p.counts(e)
-		if same++; p.open(e) > 0 || fmt.Sprint(now) != fmt.Sprint(last) {
-			same = 0
-		}
-		last = now
-	}
-	return last
-}
-
-// open is how many records the producer holds open, by the console.
-func (p *pipeline) open(e app.Endpoints) int {
-	p.t.Helper()
-	reply, err := http.Get(e.Console + "/api/status")
-	p.must(err)
-	defer func() { p.must(reply.Body.Close()) }()
-	var status struct {
-		Orgs map[string]struct {
-			Salesforce struct {
-				Open int `json:"open_records"`
-			} `json:"salesforce"`
-		} `json:"orgs"`
-	}
-	p.must(json.NewDecoder(reply.Body).Decode(&status))
-	return status.Orgs["acme"].Salesforce.Open
-}
-
-// counts are the records that each topic of the join holds.
-func (p *pipeline) counts(e app.Endpoints) map[string]int {
 	p.t.Helper()
 	kafka, err := topic.Dial(p.ctx, topic.Config{Brokers: strings.Split(e.Kafka, ",")})
 	p.must(err)
 	defer func() { p.must(kafka.Close()) }()
-	counts := map[string]int{}
-	var names []string
-	for _, name := range []string{"salesforce.account", "salesforce.contact", "salesforce.note", "erp.customer", "customer.view", "match.unmatched", "match.ambiguous"} {
-		names = append(names, "acme."+name)
-		counts["acme."+name] = 0
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		before := p.status(e)
+		ends, err := kafka.Offsets(p.ctx, inputs...)
+		p.must(err)
+		after := p.status(e)
+		if before.Salesforce.ReplayID == p.sim.Events().Last() && before.Salesforce.Open == 0 && after.Matcher.Covers(ends) {
+			counts := map[string]int{}
+			_, err = kafka.ReadAll(p.ctx, slices.Concat(inputs, outputs), func(r topic.Record) error { counts[r.Topic]++; return nil })
+			p.must(err)
+			return counts
+		}
+		select {
+		case <-tick.C:
+		case <-p.ctx.Done():
+			p.t.Fatalf("something is on its way still: %+v", after)
+		}
 	}
-	_, err = kafka.ReadAll(p.ctx, names, func(r topic.Record) error { counts[r.Topic]++; return nil })
+}
+
+// status is what the console says of the org.
+type status struct {
+	Salesforce salesforce.Status `json:"salesforce"`
+	Matcher    matcher.Status    `json:"matcher"`
+}
+
+func (p *pipeline) status(e app.Endpoints) status {
+	p.t.Helper()
+	reply, err := http.Get(e.Console + "/api/status")
 	p.must(err)
-	return counts
+	defer func() { p.must(reply.Body.Close()) }()
+	var all struct {
+		Orgs map[string]status `json:"orgs"`
+	}
+	p.must(json.NewDecoder(reply.Body).Decode(&all))
+	return all.Orgs["acme"]
 }
 
 // change makes one change of every kind.

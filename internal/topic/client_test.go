@@ -138,13 +138,6 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
 	other, err := net.Listen("tcp", "127.0.0.1:0") // something that is not Kafka: it hangs up
 	if err != nil {
 		t.Fatal(err)
@@ -159,9 +152,15 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
+	// Nothing listens at the near end of a connection, and nothing can while it is open.
+	near, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}).DialContext(ctx, "tcp", other.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = near.Close() }()
 	cert, _ := certificate(t)
 	private := start(t, broker.Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
-	dialFails(ctx, t, Config{Brokers: []string{closed.Addr().String()}}, "kafka.brokers")
+	dialFails(ctx, t, Config{Brokers: []string{near.LocalAddr().String()}}, "kafka.brokers")
 	dialFails(ctx, t, Config{Brokers: []string{other.Addr().String()}}, "kafka.tls")
 	dialFails(ctx, t, Config{Brokers: []string{private.Addr()}}, "kafka.tls")
 	dialFails(ctx, t, Config{Brokers: []string{private.Addr()}, TLS: &tls.Config{}}, "certificate")
