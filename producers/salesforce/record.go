@@ -47,6 +47,7 @@ type stored struct {
 	handover.Record
 	key   handover.Key // in a step
 	value []byte       // Confluent wire format; nil unless Live
+	child string       // Account under which the store knows this Contact already; empty: none
 	dirty bool
 }
 
@@ -73,11 +74,18 @@ func (r *records) read(k handover.Key) (*stored, error) {
 	if err != nil || !ok {
 		return r.blank(), err
 	}
-	return r.parse(k.Entity, data)
+	s, err := r.parse(k.Entity, data)
+	if err == nil && k.Entity == "Contact" && s.State == handover.Live {
+		s.child = r.parent(s.Record)
+	}
+	return s, err
 }
 
 // put makes s what the step knows of k.
 func (r *records) put(k handover.Key, s *stored) {
+	if before := r.step[k]; before != nil {
+		s.child = before.child
+	}
 	s.key = k
 	r.step[k] = s
 	r.list = append(r.list, s)
@@ -172,7 +180,7 @@ func (r *records) flush(batch *state.Batch) {
 		if s.key.Entity != "Contact" || s.State != handover.Live {
 			continue
 		}
-		if account := r.parent(s.Record); account != "" {
+		if account := r.parent(s.Record); account != "" && account != s.child {
 			r.buf = append(append(append(append(r.buf[:0], childPrefix...), account...), '/'), s.key.ID...)
 			batch.Set(r.buf, nil)
 		}
