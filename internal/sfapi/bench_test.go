@@ -143,3 +143,22 @@ func BenchmarkDownload(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkEvent measures reading an UPDATE as an org sends it: its header, and the two fields that it changed.
+func BenchmarkEvent(b *testing.B) {
+	d := NewRowDecoder(Schema(contact(), Selection{}), Components(contact()))
+	payload := []byte(`{"ChangeEventHeader":{"entityName":"Contact","recordIds":["003Qk00000cOnTaIAK"],"changeType":"UPDATE",` +
+		`"changeOrigin":"com/salesforce/api/rest/66.0","transactionKey":"000246a2-5d6d-0731-4ac8-7bd2f9c1e0a1","sequenceNumber":1,` +
+		`"commitTimestamp":1795209600000,"commitNumber":1082990428293,"commitUser":"005Qk000001UsErIAK","nulledFields":[],"diffFields":[],` +
+		`"changedFields":["Description","LastModifiedDate"]},"Description":"change 4711 emitted at 2026-11-20T21:20:00.123456789Z",` +
+		`"LastModifiedDate":"2026-11-20T21:20:00.000Z"}`)
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	var r EventReader
+	columns := func(*EventHeader) *RowDecoder { return d }
+	for b.Loop() {
+		if _, _, err := r.Read(payload, columns, func(int, change.Value) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

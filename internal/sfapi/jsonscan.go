@@ -2,8 +2,10 @@ package sfapi
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math/bits"
 )
 
 // errNotObject says that a record is not one JSON object in UTF-8.
@@ -119,8 +121,26 @@ func skipNested(raw []byte, p int) int {
 	return -1
 }
 
+// skipString returns where the string that begins at p ends, or -1. It looks at eight bytes at a time.
 func skipString(raw []byte, p int) int {
-	for p++; p < len(raw); p++ {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	p++
+	for p+8 <= len(raw) {
+		word := binary.LittleEndian.Uint64(raw[p:])
+		quote, escape := word^(ones*'"'), word^(ones*'\\')
+		// The high bit of a byte of these is set where the byte is zero; above the first such byte it may be set wrongly.
+		found := ((quote-ones)&^quote | (escape-ones)&^escape) & highs
+		if found == 0 {
+			p += 8
+			continue
+		}
+		p += bits.TrailingZeros64(found) / 8
+		if raw[p] == '"' {
+			return p + 1
+		}
+		p += 2
+	}
+	for ; p < len(raw); p++ {
 		switch raw[p] {
 		case '"':
 			return p + 1

@@ -60,15 +60,20 @@ func (d *RowDecoder) Fields(record []byte, fn func(field int, v change.Value)) (
 	if utf8.Valid(record) {
 		err = w.object(record, "", nil)
 	}
+	if err != nil {
+		return nil, rowError(err, record)
+	}
+	return w.diffs, nil
+}
+
+// rowError is what is wrong with a record as a *RowError.
+func rowError(err error, record []byte) *RowError {
 	var bad *RowError
-	switch {
-	case err == nil:
-		return w.diffs, nil
-	case !errors.As(err, &bad):
+	if !errors.As(err, &bad) {
 		bad = &RowError{Reason: err.Error()}
 	}
 	bad.Raw = string(record)
-	return nil, bad
+	return bad
 }
 
 // Flat returns the column that a member's path means: BillingStreet for BillingAddress.Street, as changedFields has it.

@@ -53,21 +53,38 @@ func (l *loop) describeSoon(name string) {
 	}
 }
 
-// strangeFields has an entity described when an event shows that its fields changed: the id of the event's schema is
-// another one, or it names a field that describe did not tell of. A field that stays unknown is asked for once.
-func (l *loop) strangeFields(e *entity, schema string, paths []string) {
+// naming is what the last event said of its fields, and the columns that it meant.
+type naming struct {
+	entity *entity
+	paths  []string
+	flat   []string
+}
+
+// changedFields returns the columns that an event means with paths; nil when it names none. It has the entity described when
+// the event shows that its fields changed: the id of the event's schema is another one, or it names a field that
+// describe did not tell of. A field that stays unknown is asked for once.
+func (l *loop) changedFields(e *entity, schema string, paths []string) []string {
 	if before := e.seen.schema; schema != before {
 		if e.seen.schema = schema; before != "" {
 			l.describeSoon(e.name)
 		}
 	}
+	if len(paths) == 0 {
+		return nil
+	}
+	if last := &l.named; last.entity == e && len(last.paths) == len(paths) && &last.paths[0] == &paths[0] {
+		return last.flat // the reader shares the list among events that say the same
+	}
+	l.named = naming{entity: e, paths: paths}
 	for _, path := range paths {
 		name, _, _ := strings.Cut(path, ".")
 		if !e.described[name] && !e.seen.fields[name] {
 			e.seen.fields[name] = true
 			l.describeSoon(e.name)
 		}
+		l.named.flat = append(l.named.flat, e.decoder.Flats(path)...)
 	}
+	return l.named.flat
 }
 
 // describeAgain takes up what changed in an entity's fields: a compatible schema, an audit event, a snapshot when values

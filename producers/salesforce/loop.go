@@ -10,6 +10,7 @@ import (
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
+	"crosswalk/internal/sfapi"
 	"crosswalk/internal/state"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
@@ -49,6 +50,9 @@ type loop struct {
 	moved       bool      // a job has come further than the position says
 	arena       []byte    // values of the step in hand
 	envelope    *envelope // of its records
+	events      sfapi.EventReader
+	fields      map[string]change.Value // of the event in hand
+	named       naming                  // by the last event
 	subscribed  bool
 	lastEvent   time.Time    // when the last event was consumed
 	clockSkew   atomic.Int64 // server's clock less ours, nanoseconds

@@ -61,6 +61,7 @@ import (
 	"time"
 
 	"crosswalk/internal/avro"
+	"crosswalk/internal/change"
 	"crosswalk/internal/registry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/state"
@@ -239,7 +240,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	l := &loop{
 		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
 		envelope: newEnvelope(p), entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
-		desk: newDesk(), asked: newAskedSnapshots(),
+		fields: map[string]change.Value{}, desk: newDesk(), asked: newAskedSnapshots(),
 		describeNow: make(chan string, 2*len(entities)),
 	}
 	return l.run(ctx)

@@ -165,33 +165,32 @@ func (s *stream) unreadable(ctx context.Context, m *bayeux.Message, e *change.Ev
 }
 
 // event reads a delivered message. It is nil for entities that are not followed. With an error it is nil, or a gap
-// event that stands for what could not be read.
+// event that stands for what could not be read. Its fields are valid until the next call.
 func (l *loop) event(m *bayeux.Message) (*change.Event, error) {
-	h, err := sfapi.ReadEventHeader(m.Data)
-	if err != nil {
+	clear(l.fields)
+	var entity *entity
+	h, diffs, err := l.events.Read(m.Data, func(h *sfapi.EventHeader) *sfapi.RowDecoder {
+		if entity = l.entities[h.Entity]; entity == nil {
+			return nil
+		}
+		return entity.decoder
+	}, func(field int, v change.Value) {
+		l.fields[entity.schema.Fields[field].Name] = v
+	})
+	if entity == nil || h.Entity == "" {
 		return nil, err
 	}
-	entity := l.entities[h.Entity]
-	if entity == nil {
-		return nil, nil
-	}
 	e := &change.Event{
-		Entity: h.Entity, RecordIDs: h.RecordIDs, Type: change.EventType(h.ChangeType), Fields: map[string]change.Value{},
+		Entity: h.Entity, RecordIDs: h.RecordIDs, Type: change.EventType(h.ChangeType), Fields: l.fields, Diffs: diffs,
 		CommitTimestamp: h.CommitTimestamp, CommitNumber: h.CommitNumber, SequenceNumber: h.SequenceNumber,
 		TransactionKey: h.TransactionKey, CommitUser: h.CommitUser, Origin: h.Origin, ReplayID: m.ReplayID,
 	}
-	l.strangeFields(entity, m.Schema, h.ChangedFields)
-	for _, path := range h.ChangedFields {
-		e.ChangedFields = append(e.ChangedFields, entity.decoder.Flats(path)...)
-	}
-	diffs, err := entity.decoder.Fields(m.Data, func(field int, v change.Value) {
-		e.Fields[entity.schema.Fields[field].Name] = v
-	})
+	changed := l.changedFields(entity, m.Schema, h.ChangedFields)
 	if err != nil {
 		l.describeSoon(e.Entity) // perhaps a field has another type
-		e.Type, e.Fields, e.ChangedFields = change.GapUpdate, nil, nil
+		e.Type, e.Fields = change.GapUpdate, nil
 		return e, err
 	}
-	e.Diffs = diffs
+	e.ChangedFields = changed
 	return e, nil
 }
