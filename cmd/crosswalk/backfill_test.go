@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -78,33 +77,6 @@ func TestBackfillWithoutAProducer(t *testing.T) {
 	b.refused([]string{"backfill", "cancel", "none", "--config", config}, exitFailed, "backfill list")
 }
 
-// barrier holds back the requests whose query contains a text until it is opened.
-type barrier struct {
-	text    string
-	arrived chan struct{} // has a value once a request is held back
-	open    chan struct{} // closed: nothing is held back any more
-}
-
-func (g *barrier) fault(r *http.Request) *simulator.Fault {
-	if !strings.Contains(r.URL.Query().Get("q"), g.text) {
-		return nil
-	}
-	select {
-	case <-g.open:
-		return nil
-	default:
-	}
-	select {
-	case g.arrived <- struct{}{}:
-	default:
-	}
-	select {
-	case <-g.open:
-	case <-r.Context().Done():
-	}
-	return nil
-}
-
 // backfills are what `backfill list` says, by id.
 func (b *bench) backfills(config string) map[string]producer.Backfill {
 	b.t.Helper()
@@ -125,7 +97,7 @@ func (b *bench) backfills(config string) map[string]producer.Backfill {
 func TestAStoppedBackfillIsRecorded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	g := &barrier{text: "Name != 'held'", arrived: make(chan struct{}, 1), open: make(chan struct{})}
+	g := newBarrier("Name != 'held'", 0)
 	ready := simulatedBy(t, simulator.Config{Org: org.Config{Accounts: 6, Seed: 7}, Fault: g.fault})
 	config := b.config(salesforce(ready, ready.Password))
 	ctx, stop := context.WithTimeout(t.Context(), patience)
@@ -154,7 +126,7 @@ func TestAStoppedBackfillIsRecorded(t *testing.T) {
 	if exit, text, told = b.run("backfill", "cancel", recorded.ID, "--config", config); exit != exitDone || !strings.Contains(told, "cancel is only recorded") {
 		t.Fatalf("cancel: exit status %d, %q %q", exit, text, told)
 	}
-	close(g.open)
+	g.lift()
 	if exit, text, told = b.run("backfill", "Account", "--where", "Name != null", "--config", config); exit != exitDone {
 		t.Fatalf("exit status %d, %q %q", exit, text, told)
 	}

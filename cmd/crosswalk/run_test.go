@@ -73,6 +73,13 @@ func simulated(t *testing.T, config org.Config) simulator.Ready {
 // simulatedBy is simulated with more than the org to choose.
 func simulatedBy(t *testing.T, config simulator.Config) simulator.Ready {
 	t.Helper()
+	_, ready := simulation(t, config)
+	return ready
+}
+
+// simulation starts a simulated org that the test looks into.
+func simulation(t *testing.T, config simulator.Config) (*simulator.Simulator, simulator.Ready) {
+	t.Helper()
 	config.Logger = slog.New(slog.DiscardHandler)
 	s, err := simulator.New(config)
 	if err != nil {
@@ -91,7 +98,7 @@ func simulatedBy(t *testing.T, config simulator.Config) simulator.Ready {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ready
+	return s, ready
 }
 
 // salesforce is the configuration of an org that is simulated.
