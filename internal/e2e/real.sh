@@ -6,6 +6,7 @@
 # demo         `demo --once` on them
 # subscribers  two that share nothing with Crosswalk read every topic: Confluent's Python client, and kafkajs
 # salesforce   the kill trial (kill/main.go): SIGKILL and SIGSTOP of the whole pipeline while a simulated org changes
+# backfill     one process asks another for a backfill, steers it and outlives it (backfill/main.go)
 # share        processes join, leave and are killed while they share orgs (share/main.go)
 # matcher      SIGKILL and SIGSTOP of matchers that share orgs, and of the broker, while events flow (match/main.go)
 #
@@ -92,7 +93,7 @@ node_packages() {
 }
 
 # wanted PART: whether it is to run
-wanted() { [[ " ${CROSSWALK_TEST_PARTS:-demo subscribers salesforce share matcher} " == *" $1 "* ]]; }
+wanted() { [[ " ${CROSSWALK_TEST_PARTS:-demo subscribers salesforce backfill share matcher} " == *" $1 "* ]]; }
 
 # trial NAME PROGRAM ARGS…: runs one on the brokers, for an hour at most
 trial() {
@@ -120,6 +121,8 @@ if wanted subscribers; then
   program "an outside subscriber in Python" 120 "$venv/bin/python" "$here/subscriber/subscribe.py" "$brokers" "$url"
   NODE_MODULES=$modules program "an outside subscriber in JavaScript" 120 node "$here/subscriber/subscribe.mjs" "$brokers" "$url"
 fi
+
+if wanted backfill; then trial "backfills by the command line" backfill; fi
 
 killbroker="'$root/deploy/local/kafka' kill9 1 --data '$work/kafka' && '$root/deploy/local/kafka' restart 1 --data '$work/kafka'"
 if [[ ${CROSSWALK_TEST_FULL:-} ]]; then

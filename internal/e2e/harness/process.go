@@ -49,6 +49,9 @@ type OrgStatus struct {
 	} `json:"matcher"`
 }
 
+// Dir is its folder, with the configuration in crosswalk.yaml.
+func (p *Process) Dir() string { return p.dir }
+
 func (p *Process) configFile() string { return filepath.Join(p.dir, "crosswalk.yaml") }
 func (p *Process) dataDir() string    { return filepath.Join(p.dir, "data") }
 func (p *Process) logFile() string    { return filepath.Join(p.dir, "run.log") }
