@@ -108,7 +108,9 @@ func (t *trial) hold(ctx context.Context) error {
 	return t.org.Do(ctx, http.MethodPost, "/fault", map[string]any{"path": "/services/data/*/queryAll", "after": 3, "count": -1, "delay": "10m"}, nil)
 }
 
-func (t *trial) free(ctx context.Context) error { return t.org.Do(ctx, http.MethodDelete, "/fault", nil, nil) }
+func (t *trial) free(ctx context.Context) error {
+	return t.org.Do(ctx, http.MethodDelete, "/fault", nil, nil)
+}
 
 // halfway waits for a backfill that was not seen before to have read so much that the org holds the rest back.
 func (t *trial) halfway(ctx context.Context) (found backfill, err error) {
