@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait of a test.
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 // cluster is an embedded broker and registry, shared by the tests: each uses an org of its own.
 type cluster struct {

@@ -22,7 +22,7 @@ func TestFencedTaskIsStartedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	kafka, err := topic.Dial(ctx, topic.Config{Brokers: []string{b.Addr()}})
 	if err != nil {

@@ -84,7 +84,7 @@ func child(t *testing.T, dir, addr string) (kill func()) {
 
 func setup(t *testing.T) (context.Context, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx, filepath.Join(t.TempDir(), "kafka")
 }

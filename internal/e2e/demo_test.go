@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds every test.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 func setup(t *testing.T) (context.Context, *config.Config) {
 	t.Helper()

@@ -24,10 +24,10 @@ func TestPromises(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			env := &topictest.Env{
-				Config: topic.Config{Brokers: []string{b.Addr()}}, Session: 2 * time.Second, Seed: 1, Logf: t.Logf,
+				Config: topic.Config{Brokers: []string{b.Addr()}}, Session: 5 * time.Second, Seed: 1, Logf: t.Logf,
 				Disturb: func(context.Context, int) error { b.MoveLeaders(); return nil },
 			}
 			if err := c.Run(ctx, env); err != nil {

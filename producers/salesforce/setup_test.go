@@ -36,7 +36,7 @@ type bench struct {
 }
 
 // patience bounds how long a test waits for anything.
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 func setup(t testing.TB, config simulator.Config) *bench {
 	t.Helper()
