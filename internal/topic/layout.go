@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -55,15 +56,23 @@ func (l *layout) look(ctx context.Context, topic string) (*place, error) {
 	return nil, fmt.Errorf("find topic %s: %w", topic, kafka.UnknownTopicOrPartition)
 }
 
-// patience is how long a topic that was just made may be unknown to a broker.
+// patience is how long a topic that was just made may be unknown to a broker: from its first answer that it does not know it.
 const patience = 3 * time.Second
 
 // find looks a topic up for somebody who knows that it exists.
 func (l *layout) find(ctx context.Context, topic string) (p *place, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	var unknown time.Time // since when; brokers that are slow to answer cost no patience
 	err = retry(ctx, func() (err error) {
 		p, err = l.look(ctx, topic)
+		switch {
+		case !errors.Is(err, kafka.UnknownTopicOrPartition):
+		case unknown.IsZero():
+			unknown = time.Now()
+		case time.Since(unknown) > patience:
+			cancel()
+		}
 		return err
 	})
 	return p, err
