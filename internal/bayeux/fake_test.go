@@ -83,16 +83,7 @@ func newFakeOrg(t *testing.T) *fakeOrg {
 		changed: make(chan struct{}), clients: map[string]*fakeClient{}, oldest: 1, tokenNo: 1,
 	}
 	begun := time.Now()
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { o.serve(w, r, begun) })}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(o.listener) // ErrServerClosed
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-served
-	})
+	o.listener.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { o.serve(w, r, begun) }))
 	return o
 }
 
@@ -394,6 +385,21 @@ type pipeListener struct {
 
 func newPipeListener() *pipeListener {
 	return &pipeListener{accepted: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+// serve lets a handler answer until the test ends.
+func (l *pipeListener) serve(t *testing.T, handler http.Handler) {
+	t.Helper()
+	server := &http.Server{Handler: handler}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // ErrServerClosed
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
 }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -36,16 +36,7 @@ func newSimulated(t *testing.T, options cometd.Options) *simulated {
 		return cometd.User{ID: "005000000000001AAA"}, nil
 	}
 	s.Server = cometd.NewServer(options)
-	server := &http.Server{Handler: s.Server}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(s.listener) // ErrServerClosed
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-served
-	})
+	s.listener.serve(t, s.Server)
 	return s
 }
 

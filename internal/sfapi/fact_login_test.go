@@ -1,6 +1,7 @@
 package sfapi_test
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -145,8 +146,8 @@ func (row refusedLogin) atTheApprovalPage(t *testing.T) {
 	}
 }
 
-// opened is what a browser comes to: the address that it is sent to, or the text that it shows.
-func opened(t *testing.T, page string) string {
+// browse opens a page as a browser does: it returns the address that it is sent to, or else the text that it shows.
+func browse(t *testing.T, page string) (to, text string) {
 	t.Helper()
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := browser.Get(page)
@@ -154,14 +155,18 @@ func opened(t *testing.T, page string) string {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if to := resp.Header.Get("Location"); to != "" {
-		return to
-	}
-	text, err := io.ReadAll(resp.Body)
+	shown, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text)
+	return resp.Header.Get("Location"), string(shown)
+}
+
+// opened is what a browser comes to: the address that it is sent to, or the text that it shows.
+func opened(t *testing.T, page string) string {
+	t.Helper()
+	to, text := browse(t, page)
+	return cmp.Or(to, text)
 }
 
 // What the org sends by itself when somebody has set it up so: the rows above come from real causes.

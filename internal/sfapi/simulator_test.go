@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -150,16 +149,11 @@ func TestApprovalThenRotationThroughRevokedSessions(t *testing.T) {
 // approve is the browser: it opens the approval page and returns where it was sent.
 func approve(t *testing.T, page string) string {
 	t.Helper()
-	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := browser.Get(page)
-	if err != nil {
-		t.Fatal(err)
+	to, text := browse(t, page)
+	if to == "" {
+		t.Fatalf("the approval page sent nobody anywhere: %s", text)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusFound {
-		t.Fatalf("the approval page answered %s", resp.Status)
-	}
-	return resp.Header.Get("Location")
+	return to
 }
 
 // Bulk pages, REST queries and collections are three ways to the same rows, faults on the way or not.

@@ -210,12 +210,16 @@ func prepare(ob *org.Object, raw org.Fields) (org.Fields, error) {
 	return fields, nil
 }
 
-func (c *call) createRecord() {
-	ob, ok := c.object(c.path[0])
-	if !ok {
-		return
+// written is the object that the path names, and the fields that the body gives it; it has answered when not ok.
+func (c *call) written() (ob *org.Object, fields org.Fields, ok bool) {
+	if ob, ok = c.object(c.path[0]); ok {
+		fields, ok = c.readFields(ob)
 	}
-	fields, ok := c.readFields(ob)
+	return ob, fields, ok
+}
+
+func (c *call) createRecord() {
+	ob, fields, ok := c.written()
 	if !ok {
 		return
 	}
@@ -231,11 +235,7 @@ func (c *call) createRecord() {
 }
 
 func (c *call) updateRecord() {
-	ob, ok := c.object(c.path[0])
-	if !ok {
-		return
-	}
-	fields, ok := c.readFields(ob)
+	ob, fields, ok := c.written()
 	if !ok {
 		return
 	}
