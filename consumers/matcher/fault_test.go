@@ -176,6 +176,7 @@ func TestF10UndecodableRecord(t *testing.T) {
 		{Topic: p.names.inputs[0], Key: []byte(conformance.ID("a1")), Value: []byte("no frame"), Headers: versionHeaders(1, 2)},
 		{Topic: p.names.inputs[0], Key: []byte(conformance.ID("a1")), Value: []byte{0, 0x7f, 0, 0, 0, 1}, Headers: versionHeaders(1, 2)},
 		{Topic: p.names.inputs[0], Key: []byte(conformance.ID("a1")), Headers: []topic.Header{{Key: "epoch", Value: []byte("one")}}},
+		{Topic: p.names.inputs[0], Key: []byte("\xff\xfe"), Headers: versionHeaders(1, 2)},
 		{Topic: p.names.control, Key: []byte(ControlKey(p.org)), Value: []byte{1}},
 	}
 	p.must(p.writer.Write(p.ctx, bad...))

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"crosswalk/consumers/matcher/join"
 	"crosswalk/internal/change"
@@ -41,11 +42,17 @@ func (s *session) take(ctx context.Context, r *topic.Record) error {
 	return nil
 }
 
-var errNoKey = errors.New("the record has no key")
+var (
+	errNoKey  = errors.New("the record has no key")
+	errBadKey = errors.New("the record's key is not valid UTF-8")
+)
 
 func (s *session) apply(kind join.Kind, r *topic.Record) (join.Verdict, error) {
 	if len(r.Key) == 0 {
 		return join.Refused, errNoKey
+	}
+	if !utf8.Valid(r.Key) {
+		return join.Refused, errBadKey
 	}
 	v, err := VersionOf(r)
 	if err != nil {

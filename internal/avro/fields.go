@@ -132,7 +132,7 @@ func (w *fieldWriter) text(s *step) error {
 		w.r.i = at
 		return w.value(s, 0)
 	}
-	b, err := w.r.bytes()
+	b, err := w.r.string()
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (w *fieldWriter) value(s *step, depth int) error {
 		w.out = appendBytes(append(w.out, fvString), w.r.text)
 		return nil
 	case schema.String:
-		b, err := w.r.bytes()
+		b, err := w.r.string()
 		w.out = appendBytes(append(w.out, fvString), b)
 		return err
 	case schema.Enum:

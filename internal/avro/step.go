@@ -173,7 +173,10 @@ func (r *reader) skip(s *step, depth int) error {
 	case schema.Double:
 		_, err := r.take(8)
 		return err
-	case schema.String, schema.Bytes:
+	case schema.String:
+		_, err := r.string()
+		return err
+	case schema.Bytes:
 		_, err := r.bytes()
 		return err
 	case schema.Fixed:
@@ -203,7 +206,7 @@ func (r *reader) items(s *step, fn func(key []byte) error) error {
 		for range count {
 			var key []byte
 			if s.kind == schema.Map {
-				if key, err = r.bytes(); err != nil {
+				if key, err = r.string(); err != nil {
 					return err
 				}
 			}

@@ -188,7 +188,7 @@ func (r *reader) scalar(s *step) (Value, error) {
 		b, err := r.bool()
 		return Value{Kind: Bool, True: b}, err
 	case schema.String:
-		b, err := r.bytes()
+		b, err := r.string()
 		return Value{Kind: Text, Text: string(b)}, err
 	case schema.Enum:
 		i, err := r.index(len(s.symbols), errSymbol)

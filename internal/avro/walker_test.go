@@ -271,13 +271,15 @@ func TestCheckRefuses(t *testing.T) {
 		}
 	}
 	for text, bad := range map[string]string{
-		`{"type":"array","items":"null"}`: "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", // nine quintillion nulls
-		`{"type":"array","items":"int"}`:  "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", // as many, the least number
-		`{"type":"map","values":"int"}`:   "\x02\xfe\xff\xff\xff\x0f",                     // a key of four gigabytes
-		`"string"`:                        "\x01",
-		`"boolean"`:                       "\x02",
-		`["null","int"]`:                  "\x04",
-		`"int"`:                           "\xfe\xff\xff\xff\x7f",
+		`{"type":"array","items":"null"}`:            "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", // nine quintillion nulls
+		`{"type":"array","items":"int"}`:             "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", // as many, the least number
+		`{"type":"map","values":"int"}`:              "\x02\xfe\xff\xff\xff\x0f",                     // a key of four gigabytes
+		`"string"`:                                   "\x01",
+		`["null","string"]`:                          "\x02\x04\xc3\x28", // no UTF-8
+		`{"type":"map","values":"null"}`:             "\x02\x02\xff\x00", // a key that is none
+		`"boolean"`:                                  "\x02",
+		`["null","int"]`:                             "\x04",
+		`"int"`:                                      "\xfe\xff\xff\xff\x7f",
 		`{"type":"enum","name":"E","symbols":["A"]}`: "\x02",
 	} {
 		w, err := NewWalker(`{"type":"record","name":"R","fields":[{"name":"f","type":` + text + `}]}`)
@@ -286,6 +288,12 @@ func TestCheckRefuses(t *testing.T) {
 		}
 		if err := w.Check([]byte(bad)); err == nil {
 			t.Errorf("%x is taken for a %s", bad, text)
+		}
+		if _, err := w.AppendFields(nil, []byte(bad)); err == nil {
+			t.Errorf("%x is copied as a %s", bad, text)
+		}
+		if _, _, err := w.AppendValues(nil, nil, []byte(bad)); err == nil {
+			t.Errorf("the values of %x are copied as a %s", bad, text)
 		}
 	}
 	deep, err := NewWalker(`{"type":"record","name":"L","fields":[{"name":"next","type":["null","L"]}]}`)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"crosswalk/internal/avro/schema"
 )
@@ -17,6 +18,7 @@ var (
 	errSymbol  = errors.New("an enum symbol that the schema does not have")
 	errCount   = errors.New("a count of items that cannot be")
 	errDepth   = errors.New("nested too deeply")
+	errText    = errors.New("a string is not valid UTF-8")
 	errTooLong = errors.New("bytes are left over")
 )
 
@@ -121,6 +123,16 @@ func (r *reader) bytes() ([]byte, error) {
 		return nil, err
 	}
 	return r.take(n)
+}
+
+// string reads a string: it must be UTF-8, or no other reader could read what it is copied into. The result is part of the
+// body.
+func (r *reader) string() ([]byte, error) {
+	b, err := r.bytes()
+	if err == nil && !utf8.Valid(b) {
+		return nil, errText
+	}
+	return b, err
 }
 
 func (r *reader) take(n int64) ([]byte, error) {
