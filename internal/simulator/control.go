@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"crosswalk/internal/simulator/cdc"
 	"crosswalk/internal/simulator/org"
 )
 
@@ -56,6 +57,7 @@ func init() {
 	add("GET", "/stats", (*steering).stats)
 	add("POST", "/select", (*steering).selectEntities)
 	add("POST", "/fields/{}", (*steering).addField)
+	add("PUT", "/fields/{}", (*steering).retypeField)
 	add("DELETE", "/fields/{}/{}", (*steering).removeField)
 	add("GET", "/jobs", (*steering).listJobs)
 	add("POST", "/jobs/{}/advance", (*steering).advance)
@@ -288,6 +290,17 @@ func (c *steering) addField() error {
 	return c.answer(spec)
 }
 
+func (c *steering) retypeField() error {
+	var spec org.FieldSpec
+	if err := c.read(&spec); err != nil {
+		return err
+	}
+	if err := c.s.RetypeField(c.path[0], spec); err != nil {
+		return err
+	}
+	return c.answer(spec)
+}
+
 func (c *steering) removeField() error {
 	if err := c.s.RemoveField(c.path[0], c.path[1]); err != nil {
 		return err
@@ -301,6 +314,20 @@ func (s *Simulator) AddField(object string, spec org.FieldSpec) error {
 		return err
 	}
 	s.events.Redefine(object)
+	return nil
+}
+
+// RetypeField gives a custom field another type. Of a change that may lose values one event tells, which names every record
+// of the object and no field; of a compatible one none does (facts 5.4).
+func (s *Simulator) RetypeField(object string, spec org.FieldSpec) error {
+	lossy, err := s.org.RetypeField(object, spec)
+	if err != nil {
+		return err
+	}
+	s.events.Redefine(object)
+	if ob, ok := s.org.Object(object); ok && lossy {
+		s.events.Commit(cdc.Commit{User: s.org.User(), Changes: []cdc.Change{{Entity: ob.Name, ID: ob.Prefix + "*", Kind: cdc.Update}}})
+	}
 	return nil
 }
 

@@ -224,3 +224,53 @@ func TestAwaitRequest(t *testing.T) {
 		}
 	})
 }
+
+// TestAFieldGetsAnotherType keeps the values that the new type can hold. An incompatible change is told of by one event that
+// names every record, a compatible one by none, and no save is noted (facts 5.4).
+func TestAFieldGetsAnotherType(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{Org: org.Config{Accounts: 3}})
+	b.control("POST", "/fields/Account", `{"name":"Size__c"}`).must(t, http.StatusOK)
+	text := func(id, field string) (text string) {
+		ob, _ := b.Org().Object("Account")
+		f, ok := ob.Field(field)
+		if !ok {
+			t.Fatalf("there is no field %s", field)
+		}
+		b.Org().View(func(v org.View) {
+			r, _ := v.Find(ob, id)
+			text, _ = r.Text(f)
+		})
+		return text
+	}
+	ob, _ := b.Org().Object("Account")
+	ids := b.liveRecords(ob, 0, 3)
+	for i, value := range []string{"12.50", "twelve"} {
+		if err := b.Org().Update("Account", ids[i], org.Fields{"Size__c": value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stamp, schema, cursor := text(ids[1], "SystemModstamp"), b.Events().Schema("Account"), b.start()
+	b.control("PUT", "/fields/Account", `{"name":"Size__c","type":"double","scale":2}`).must(t, http.StatusOK)
+	events, cursor := b.newEvents(cursor)
+	if len(events) != 1 || events[0] != "UPDATE Account 001*" {
+		t.Errorf("the events of an incompatible change are %q", events)
+	}
+	if got := []string{text(ids[0], "Size__c"), text(ids[1], "Size__c"), text(ids[2], "Size__c")}; fmt.Sprint(got) != "[12.5  ]" {
+		t.Errorf("the converted values are %q", got)
+	}
+	if text(ids[1], "SystemModstamp") != stamp || b.Events().Schema("Account") == schema {
+		t.Error("a save is noted, or the schema's id is the same")
+	}
+	b.control("PUT", "/fields/Account", `{"name":"Size__c","type":"picklist"}`).must(t, http.StatusOK)
+	if events, _ := b.newEvents(cursor); len(events) != 0 || text(ids[0], "Size__c") != "12.5" {
+		t.Errorf("back to text: %q, and the events %q", text(ids[0], "Size__c"), events)
+	}
+	tx := b.Org().Begin(org.Actor{})
+	if err := tx.Update("Account", ids[2], org.Fields{"Phone": "1"}); err != nil {
+		t.Fatal(err)
+	}
+	b.control("PUT", "/fields/Account", `{"name":"Size__c","type":"double"}`).must(t, http.StatusBadRequest)
+	tx.Rollback()
+	b.control("PUT", "/fields/Account", `{"name":"Name","type":"double"}`).must(t, http.StatusBadRequest)
+}
