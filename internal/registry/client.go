@@ -154,6 +154,29 @@ func (c *Client) Latest(ctx context.Context, subject string) (id, version int, t
 	return s.ID, s.Version, text, nil
 }
 
+// Versions returns every schema of a subject, oldest first; none when the subject has none.
+func (c *Client) Versions(ctx context.Context, subject string) ([]string, error) {
+	var numbers []int
+	path := "/subjects/" + url.PathEscape(subject) + "/versions"
+	err := c.do(ctx, http.MethodGet, path, nil, &numbers)
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	texts := make([]string, 0, len(numbers))
+	for i := 0; err == nil && i < len(numbers); i++ {
+		var s stored
+		var text string
+		if err = c.do(ctx, http.MethodGet, path+"/"+strconv.Itoa(numbers[i]), nil, &s); err == nil {
+			text, err = c.whole(ctx, s)
+			texts = append(texts, text)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the schemas of %s: %w", subject, err)
+	}
+	return texts, nil
+}
+
 // Check asks the registry for its subjects, to see that it is there and lets us in.
 func (c *Client) Check(ctx context.Context) error {
 	var subjects []string

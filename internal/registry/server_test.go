@@ -332,6 +332,12 @@ func TestClientAndServer(t *testing.T) {
 	if id, version, text, err := c.Latest(t.Context(), "s"); id != 2 || version != 2 || text != record(fieldA, fieldBDefault) || err != nil {
 		t.Errorf("Latest = %d, %d, %s, %v", id, version, text, err)
 	}
+	if texts, err := c.Versions(t.Context(), "s"); len(texts) != 2 || texts[0] != record(fieldA) || texts[1] != record(fieldA, fieldBDefault) || err != nil {
+		t.Errorf("Versions = %q, %v", texts, err)
+	}
+	if texts, err := c.Versions(t.Context(), "other"); len(texts) != 0 || err != nil {
+		t.Errorf("Versions of nothing = %q, %v", texts, err)
+	}
 	if _, err := c.Register(t.Context(), "s", `"int"`); !IsIncompatible(err) {
 		t.Errorf("Register of what does not go: %v", err)
 	}
