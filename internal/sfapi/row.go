@@ -20,12 +20,13 @@ type RowReader struct {
 	texts     []byte // the cells of a row that become strings, one after the other
 	rows      int    // read so far, bad ones included
 	announced int    // rows that the page must have; -1 when nobody said
+	passOver  bool   // columns that the schema does not have
 	done      error
 }
 
 // column is where a cell of the page goes.
 type column struct {
-	field int // index into Schema.Fields
+	field int // index into Schema.Fields; -1 when the column is passed over
 	kind  change.Type
 	name  string
 	from  int // of the cell's text within texts; -1 when the cell is decoded from its bytes
@@ -62,6 +63,10 @@ func (r *RowReader) Next() (change.Row, error) {
 	}
 	return r.row()
 }
+
+// PassOver has columns of the header that are no fields of the schema passed over: those of a job that was created when the
+// object had more of them. It must be called before the first Next.
+func (r *RowReader) PassOver() { r.passOver = true }
 
 // Rows returns how many rows were read, bad ones included.
 func (r *RowReader) Rows() int { return r.rows }
@@ -118,6 +123,10 @@ func (r *RowReader) header() error {
 	for i := range r.scanner.cells {
 		name := string(r.cell(nil, r.scanner.cells[i]))
 		field := r.schema.Index(name)
+		if field < 0 && r.passOver {
+			columns = append(columns, column{field: -1, name: name, from: -1})
+			continue
+		}
 		if field < 0 {
 			return &columnError{"the page has a column " + excerpt(name) + " that " + r.schema.Entity + " is not known to have: describe the object again"}
 		}
@@ -142,7 +151,9 @@ func (r *RowReader) row() (change.Row, error) {
 	r.texts = r.texts[:0]
 	for i := range r.columns {
 		col, c := &r.columns[i], r.scanner.cells[i]
-		col.from = -1
+		if col.from = -1; col.field < 0 {
+			continue
+		}
 		if c.from == c.to {
 			r.values[col.field] = change.NullValue()
 			continue

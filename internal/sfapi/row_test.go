@@ -170,6 +170,18 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte{'x'}, len(p))), nil }
 
+// A job that was created when the object had more columns is read on without them.
+func TestRowReaderPassesOverColumns(t *testing.T) {
+	t.Parallel()
+	r := NewRowReader(strings.NewReader("\"Gone__c\",\"Id\",\"Left__c\",\"Name\"\n\"a\",\""+acme+"\",\"\xff\",\"kept\"\n"), wide())
+	r.PassOver()
+	rows, bad, end := read(t, r)
+	if end != io.EOF || len(bad) != 0 {
+		t.Fatalf("end %v, bad rows %v", end, bad)
+	}
+	equal(t, rows, []string{acme + "|Name=kept"})
+}
+
 func TestRowReaderTakesBothFormsOfNoRows(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"", "\"Id\",\"Name\"\n"} {

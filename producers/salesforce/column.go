@@ -20,10 +20,15 @@ const (
 	columnAdded   columnChangeKind = "became_readable"
 	columnRetyped columnChangeKind = "has_another_type"
 	columnGone    columnChangeKind = "no_longer_readable"
+	columnRefused columnChangeKind = "refused_by_registry" // its new type
 )
 
-// compareColumns tells what changed from one set of columns to the next, in the order of kinds and names.
-func compareColumns(before, after []change.Field) (changes []columnChange) {
+// columnChangeKinds are all of them.
+var columnChangeKinds = []columnChangeKind{columnAdded, columnRetyped, columnGone, columnRefused}
+
+// compareColumns tells what changed from one set of columns to the next, in the order of kinds and names. refused are those
+// that are left out because the registry does not take their new type.
+func compareColumns(before, after []change.Field, refused []string) (changes []columnChange) {
 	find := func(fields []change.Field, name string) *change.Field {
 		if i := slices.IndexFunc(fields, func(f change.Field) bool { return f.Name == name }); i >= 0 {
 			return &fields[i]
@@ -40,7 +45,11 @@ func compareColumns(before, after []change.Field) (changes []columnChange) {
 		}
 	}
 	for _, f := range before {
-		if find(after, f.Name) == nil {
+		switch {
+		case find(after, f.Name) != nil:
+		case slices.Contains(refused, f.Name):
+			gone = append(gone, columnChange{f.Name, columnRefused})
+		default:
 			gone = append(gone, columnChange{f.Name, columnGone})
 		}
 	}
@@ -49,8 +58,11 @@ func compareColumns(before, after []change.Field) (changes []columnChange) {
 
 // mustRead reports whether values have to be read because of the changes: a snapshot follows (H10).
 func mustRead(changes []columnChange) bool {
-	return slices.ContainsFunc(changes, func(c columnChange) bool { return c.Kind != columnGone })
+	return slices.ContainsFunc(changes, func(c columnChange) bool { return c.Kind == columnAdded || c.Kind == columnRetyped })
 }
+
+// linkAdvice is what helps when the link's field cannot be read.
+const linkAdvice = "make it readable for the integration user again, or activate another one"
 
 // words says the changes in one sentence about an entity. link is the field that holds the identifier, empty for an entity
 // without one.
@@ -63,9 +75,12 @@ func words(entity string, changes []columnChange, link string) string {
 			text += ", or was chosen: it is read from now on"
 		case columnGone:
 			text = c.Field + " can no longer be read (removed, hidden by field-level security, or not chosen): it is left out from now on, not set to null"
+		case columnRefused:
+			text = c.Field + " has another type, which the schema registry does not take after the former one: it is left out from now on, not set to null;" +
+				" to have it again set the compatibility of the topic's subject to BACKWARD"
 		}
 		if c.Kind != columnAdded && strings.EqualFold(c.Field, link) {
-			text += ", and it is the field that links accounts to customers: make it readable for the integration user again, or activate another one"
+			text += ", and it is the field that links accounts to customers: " + linkAdvice
 		}
 		parts = append(parts, text)
 	}

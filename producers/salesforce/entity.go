@@ -25,6 +25,7 @@ type entity struct {
 
 	described map[string]bool // every field and compound that describe told of, also what is not selected
 	strangers []string        // sentences about configured fields that describe did not tell of
+	refused   []string        // columns whose type the registry does not take after a former one
 	seen      *seenFields
 }
 
@@ -46,29 +47,91 @@ func (l *loop) describe(ctx context.Context, name, link string) (*entity, error)
 	if name == "Account" && link != "" {
 		chosen.Needed = append(slices.Clone(chosen.Needed), link)
 	}
-	e := &entity{name: name, topic: l.topics.entity[name], schema: sfapi.Schema(d, chosen), strangers: chosen.Strangers(d)}
+	e := &entity{
+		name: name, topic: l.topics.entity[name], strangers: chosen.Strangers(d), described: describedNames(d),
+		seen: &seenFields{fields: map[string]bool{}, told: map[string]bool{}},
+	}
+	if err := l.register(ctx, e, sfapi.Schema(d, chosen)); err != nil {
+		return nil, err
+	}
 	e.decoder = sfapi.NewRowDecoder(e.schema, sfapi.Components(d))
 	for _, f := range d.Fields {
 		if f.Calculated && e.schema.Index(f.Name) >= 0 {
 			e.calculated = append(e.calculated, f.Name)
 		}
 	}
-	e.described, e.seen = describedNames(d), &seenFields{fields: map[string]bool{}, told: map[string]bool{}}
+	return e, nil
+}
+
+// register makes the wanted columns those of the entity, under a schema that the registry takes. When it does not take the
+// new type of a column, because of its compatibility level, that column is left out: subscribers read on without it (H13).
+func (l *loop) register(ctx context.Context, e *entity, wanted *change.Schema) error {
 	subject := e.topic + "-value"
-	_, _, previous, err := l.cfg.Registry.Latest(ctx, subject)
-	switch {
-	case registry.IsNotFound(err):
-		e.codec, err = avro.NewRowCodec(e.schema)
-	case err == nil:
-		e.codec, err = avro.EvolveRowCodec(e.schema, previous)
+	codec, before, err := l.evolve(ctx, subject, wanted)
+	if err != nil {
+		return fmt.Errorf("schema of %s: %w", e.name, err)
+	}
+	id, err := l.cfg.Registry.Register(ctx, subject, codec.Schema())
+	if registry.IsIncompatible(err) {
+		narrow, refused := withoutRetyped(wanted, before)
+		if len(refused) == 0 {
+			return err
+		}
+		if codec, err = avro.EvolveRowCodec(narrow, before...); err != nil {
+			return fmt.Errorf("schema of %s: %w", e.name, err)
+		}
+		e.refused = refused
+		id, err = l.cfg.Registry.Register(ctx, subject, codec.Schema())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("schema of %s: %w", name, err)
+		return err
 	}
-	if e.schemaID, err = l.cfg.Registry.Register(ctx, subject, e.codec.Schema()); err != nil {
-		return nil, err
+	e.schema, e.codec, e.schemaID = codec.Fields(), codec, id
+	return nil
+}
+
+// evolve makes the codec of an entity's columns that follows on the versions that the subject has; before are those that it
+// was made from. A column that was away for a while may have had another type in an old version, under which records still
+// lie in the topic: all of them count when there is a new one.
+func (l *loop) evolve(ctx context.Context, subject string, wanted *change.Schema) (codec *avro.RowCodec, before []string, err error) {
+	_, _, latest, err := l.cfg.Registry.Latest(ctx, subject)
+	switch {
+	case registry.IsNotFound(err):
+		codec, err = avro.NewRowCodec(wanted)
+		return codec, nil, err
+	case err != nil:
+		return nil, nil, err
 	}
-	return e, nil
+	before = []string{latest}
+	if codec, err = avro.EvolveRowCodec(wanted, before...); err != nil || codec.Schema() == latest {
+		return codec, before, err
+	}
+	if before, err = l.cfg.Registry.Versions(ctx, subject); err != nil {
+		return nil, nil, err
+	}
+	codec, err = avro.EvolveRowCodec(wanted, before...)
+	return codec, before, err
+}
+
+// withoutRetyped leaves out the columns that had another type in one of the former versions, and names them.
+func withoutRetyped(wanted *change.Schema, before []string) (narrow *change.Schema, left []string) {
+	var fields []change.Field
+	for _, f := range wanted.Fields {
+		retyped := slices.ContainsFunc(before, func(text string) bool {
+			was, err := avro.ParseRowSchema(text)
+			if err != nil {
+				return false // somebody else's
+			}
+			i := was.Index(f.Name)
+			return i >= 0 && was.Fields[i].Type != f.Type
+		})
+		if retyped {
+			left = append(left, f.Name)
+			continue
+		}
+		fields = append(fields, f)
+	}
+	return change.NewSchema(wanted.Entity, fields), left
 }
 
 func describedNames(d *sfapi.Describe) map[string]bool {

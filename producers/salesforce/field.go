@@ -38,10 +38,15 @@ func (l *loop) watchFields(ctx context.Context) error {
 				return nil
 			}
 			last[name] = time.Now()
-			if err := l.describeAgain(ctx, name); err != nil && ctx.Err() == nil {
-				l.cfg.Logger.Warn("fields could not be described", "entity", name, "error", err)
-			}
+			l.tryDescribe(ctx, name)
 		}
+	}
+}
+
+// tryDescribe is describeAgain for those who can go on without it.
+func (l *loop) tryDescribe(ctx context.Context, name string) {
+	if err := l.describeAgain(ctx, name); err != nil && ctx.Err() == nil {
+		l.cfg.Logger.Warn("fields could not be described", "entity", name, "error", err)
 	}
 }
 
@@ -109,7 +114,7 @@ func (l *loop) describeAgain(ctx context.Context, name string) error {
 		l.codecs[next.schemaID] = next.codec
 		l.m.SetSchema(next.schema)
 		l.linkField()
-		l.columnsChanged(ctx, name, compareColumns(before.schema.Fields, next.schema.Fields))
+		l.columnsChanged(ctx, name, compareColumns(before.schema.Fields, next.schema.Fields, next.refused))
 		l.due = true
 		return nil
 	})
@@ -171,7 +176,8 @@ func (l *loop) columnDetail(name string, changes []columnChange) map[string]stri
 func (l *loop) columnsSince(ctx context.Context, had map[string][]change.Field) {
 	for _, name := range entities {
 		if len(had[name]) > 0 {
-			l.columnsChanged(ctx, name, compareColumns(had[name], l.entities[name].schema.Fields))
+			e := l.entities[name]
+			l.columnsChanged(ctx, name, compareColumns(had[name], e.schema.Fields, e.refused))
 		}
 	}
 }
@@ -205,5 +211,9 @@ func (l *loop) linkField() {
 		l.describeSoon("Account")
 	}
 	l.m.RefetchEvents("Account", refetch)
-	l.update(func(s *Status) { s.LinkRefetched = refetch })
+	unreadable := ""
+	if !read {
+		unreadable = l.link + " of Account links accounts to customers and cannot be read: " + linkAdvice
+	}
+	l.update(func(s *Status) { s.LinkRefetched, s.LinkUnreadable = refetch, unreadable })
 }

@@ -70,6 +70,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		pollSeconds:      histogram("poll_seconds", "Duration of a poll."),
 		bayeux:           bayeux.NewMetrics(r),
 	}
+	for _, name := range entities { // an alert looks at their increase, which a series that begins with 1 does not have
+		for _, kind := range columnChangeKinds {
+			m.columns.WithLabelValues(name, string(kind))
+		}
+	}
 	if r != nil {
 		r.MustRegister(m.rows, m.events, m.published, m.holes, m.columns, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
 			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds, m.swept, m.refreshed, m.polled, m.sweepAge, m.calculatedAge,

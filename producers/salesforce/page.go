@@ -58,12 +58,17 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 		return err
 	}
 	reader := p.Rows(e.schema)
-	rows := newRows(e, rowBatch)
+	reader.PassOver() // what can no longer be read since the job was created is left out (H13)
+	rows, looked := newRows(e, rowBatch), false
 	for {
 		row, err := reader.Next()
 		var bad *sfapi.RowError
 		switch {
 		case errors.As(err, &bad):
+			if !looked { // perhaps a field has another type: then the job is given up, and ctx ends
+				looked = true
+				l.tryDescribe(ctx, name)
+			}
 			if err := l.do(ctx, func() error {
 				return l.rejectRow(ctx, "snapshot/"+name+"/"+p.JobID+"/"+p.Locator, []byte(bad.Raw), bad)
 			}); err != nil {

@@ -142,7 +142,7 @@ func TestAnOrgWithoutChannelIsPolled(t *testing.T) {
 	b.polledFor(p, "Contact", "refused")
 	b.converge(p, "Contact") // the snapshot does not wait for a subscription
 	b.converge(p, "Account")
-	b.await(p, func(s salesforce.Status) bool { return s.Phase == "streaming" })
+	b.await(p, func(s salesforce.Status) bool { return s.Phase == "polling" })
 	o, accounts := b.sim.Org(), b.ids("Account")
 	b.must(o.Update("Account", accounts[0], org.Fields{"BillingCity": "Bern"}))
 	b.converge(p, "Account")

@@ -119,6 +119,7 @@ func (r *records) Store(k handover.Key, rec handover.Record) error {
 		r.put(k, s)
 	}
 	s.Record, s.dirty = rec, true
+	s.Values = filled(rec.Values) // as it is published, and as it will be read again
 	if rec.State != handover.Live {
 		s.value = nil
 	}

@@ -31,6 +31,7 @@ type bench struct {
 	client   *sfapi.Client
 	kafka    *topic.Client
 	registry *registry.Client
+	schemata string // the registry's address
 	config   salesforce.Config
 	schemas  map[int]*avro.RowCodec
 }
@@ -65,7 +66,7 @@ func setup(t testing.TB, config simulator.Config) *bench {
 	b.must(err)
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
-	b.registry = registry.NewClient(web.URL)
+	b.schemata, b.registry = web.URL, registry.NewClient(web.URL)
 
 	quick := retry.Backoff{First: 10 * time.Millisecond, Max: 100 * time.Millisecond, Attempts: 10}
 	tokens, err := sfapi.NewTokenSource(sfapi.TokenConfig{Auth: sfapi.Auth{

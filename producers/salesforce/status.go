@@ -11,7 +11,7 @@ import (
 
 // Status is what a producer is doing, for the console and for progress bars.
 type Status struct {
-	Phase     string                    `json:"phase"` // stopped, starting, recovering, snapshot, streaming
+	Phase     string                    `json:"phase"` // stopped, starting, recovering, snapshot, streaming; polling when no entity has events
 	Snapshots map[string]SnapshotStatus `json:"snapshots,omitempty"`
 	ReplayID  int64                     `json:"replay_id"` // of the stored position
 	Epoch     int64                     `json:"epoch"`
@@ -30,8 +30,10 @@ type Status struct {
 	// Calculated say as of when formulas and roll-ups are, by entity; none where there are no such fields.
 	Calculated map[string]CalculatedStatus `json:"calculated,omitempty"`
 	// LinkRefetched says that the link's field is one that events cannot carry, so that every event is followed by a read.
-	LinkRefetched bool       `json:"link_refetched"`
-	Backfills     []Backfill `json:"backfills,omitempty"` // those that are not over, and the last ones that are
+	LinkRefetched bool `json:"link_refetched"`
+	// LinkUnreadable says that the link's field is none that the user may read, and what to do; empty when it is.
+	LinkUnreadable string     `json:"link_unreadable,omitempty"`
+	Backfills      []Backfill `json:"backfills,omitempty"` // those that are not over, and the last ones that are
 }
 
 // SnapshotStatus is how far a snapshot is.
@@ -110,10 +112,6 @@ func (l *loop) observe() {
 		l.cfg.Metrics.snapshotRows.WithLabelValues(name).Set(float64(st.Rows))
 		l.cfg.Metrics.snapshotExpected.WithLabelValues(name).Set(float64(st.Expected))
 	}
-	phase := "streaming"
-	if len(snapshots) > 0 {
-		phase = "snapshot"
-	}
 	holes := l.book.Real()
 	columns := map[string][]string{}
 	for name, e := range l.entities {
@@ -121,6 +119,13 @@ func (l *loop) observe() {
 	}
 	budget := l.governor.status()
 	polled, sweeps, calculated := l.feedStatus()
+	phase := "streaming"
+	switch {
+	case len(snapshots) > 0:
+		phase = "snapshot"
+	case len(polled) == len(entities):
+		phase = "polling"
+	}
 	l.update(func(s *Status) {
 		s.Columns, s.Budget, s.Polled, s.Sweeps, s.Calculated = columns, budget, polled, sweeps, calculated
 		s.Phase, s.Snapshots, s.ReplayID, s.Epoch = phase, snapshots, l.stored.ReplayID, l.m.Epoch()

@@ -189,7 +189,7 @@ func (m *Machine) update(k Key, rec *Record, e *change.Event, l *layout) {
 	}
 	switch {
 	case rec.State == Unknown && m.reading(k.Entity):
-	case rec.State != Live, !l.complete(rec.Values), len(e.Diffs) > 0, l.lacks(e):
+	case rec.State != Live, !l.filled(rec.Values), len(e.Diffs) > 0, l.lacks(e):
 		if m.counts.Unfit++; rec.State == Unknown && m.open[k] == nil {
 			m.counts.Strangers++
 		}

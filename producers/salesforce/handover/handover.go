@@ -77,21 +77,12 @@ func newLayout(s *change.Schema) *layout {
 	return l
 }
 
-// complete reports whether values is a whole row: nothing that events can carry is absent (H9, I4).
-func (l *layout) complete(values []change.Value) bool {
+// filled reports whether values is a whole row: nothing is absent (H9, I4). What events cannot carry is null from a CREATE
+// until the first read; absent is what the record was published without.
+func (l *layout) filled(values []change.Value) bool {
 	if len(values) != len(l.readOnly) {
 		return false
 	}
-	for i, v := range values {
-		if v.Kind() == change.Absent && !l.readOnly[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// filled reports whether no value at all is absent.
-func (l *layout) filled(values []change.Value) bool {
 	for _, v := range values {
 		if v.Kind() == change.Absent {
 			return false

@@ -173,7 +173,7 @@ func (m *Machine) row(k Key, row Row, since, asof int64, op change.Op) error {
 		if m.rules.merge(&rec, row, l, t) {
 			rec.AsOf = max(rec.AsOf, asof)
 		}
-		if rec.State == Live && !l.complete(rec.Values) { // it was asked for before a column was known: nothing is made up (I5)
+		if rec.State == Live && !l.filled(rec.Values) { // it was asked for before a column was known: nothing is made up (I5)
 			m.look(k, wantRow)
 		}
 	case o != nil && !m.rules.held(o): // nobody knows the record, and it is not there
