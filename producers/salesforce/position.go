@@ -120,7 +120,7 @@ func (l *loop) readPosition(ctx context.Context) (handover.Position, error) {
 	}
 	maps.Copy(l.feeds, d.Feeds)
 	l.book = hole.NewBook(l.org(), d.Book)
-	l.storedAt = time.Now()
+	l.stored, l.storedAt = d.Position, time.Now()
 	l.hadColumns, err = l.columnsOf(ctx, d.Schemas)
 	return d.Position, err
 }

@@ -20,6 +20,7 @@ type Status struct {
 	Waiting   int                       `json:"waiting_records"` // of these, waiting for a row
 	Holes     int                       `json:"holes"`
 	LastEvent time.Time                 `json:"last_event"`        // when one was last consumed; zero: none yet
+	ReadTo    time.Time                 `json:"read_to"`           // server time at which the stream was last known to be read to its end
 	Columns   map[string][]string       `json:"columns,omitempty"` // published now, by entity
 	Notes     map[string]NoteStatus     `json:"notes,omitempty"`
 	Budget    *BudgetStatus             `json:"budget,omitempty"`
@@ -130,6 +131,7 @@ func (l *loop) observe() {
 		s.Columns, s.Budget, s.Polled, s.Sweeps, s.Calculated = columns, budget, polled, sweeps, calculated
 		s.Phase, s.Snapshots, s.ReplayID, s.Epoch = phase, snapshots, l.stored.ReplayID, l.m.Epoch()
 		s.Counts, s.Open, s.Waiting, s.Holes, s.LastEvent = l.m.Counts(), open, waiting, holes, l.lastEvent
+		s.ReadTo = moment(l.m.At())
 	})
 	l.cfg.Metrics.openRecords.Set(float64(open))
 	l.cfg.Metrics.holesOpen.Set(float64(holes))

@@ -8,6 +8,7 @@ import (
 // Stats counts what the server did since it was made.
 type Stats struct {
 	Handshakes, Connects, Subscribes, Disconnects int64
+	TooOld                                        int64 // subscriptions refused because their replay id is not retained
 	Events, Bytes                                 int64 // written to clients; Bytes counts whole replies
 	Failures                                      int64 // Bayeux replies that were not successful
 	Refused                                       int64 // HTTP refusals and messages without meaning here

@@ -87,6 +87,7 @@ func (s *Server) resolve(q *request, m message, name string) (_ *subscribed, tex
 	}
 	sub.cursor, err = s.log.Position(channel, replay)
 	if err != nil {
+		s.count(func(st *Stats) { st.TooOld++ })
 		return nil, errReplayInvalid(strconv.FormatInt(replay, 10))
 	}
 	sub.mute = s.muted()
