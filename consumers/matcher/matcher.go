@@ -174,7 +174,7 @@ func outOfDate(err error) bool {
 // Status says how the matcher is.
 func (m *Matcher) Status() Status { return m.board.get() }
 
-// Await waits until the status is as wanted.
+// Await waits until the status is as wanted. The error is the cause with which ctx ended before.
 func (m *Matcher) Await(ctx context.Context, wanted func(Status) bool) error {
 	return m.board.await(ctx, wanted)
 }

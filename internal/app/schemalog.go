@@ -36,7 +36,7 @@ func (l *schemaLog) Append(ctx context.Context, key, value []byte) error {
 	return nil
 }
 
-// Load yields what was kept.
+// Load yields what was kept, in the order in which it was appended; the slices are valid until fn returns.
 func (l *schemaLog) Load(ctx context.Context, fn func(key, value []byte) error) error {
 	_, err := l.kafka.ReadAll(ctx, []string{schemasTopic}, func(r topic.Record) error { return fn(r.Key, r.Value) })
 	return err

@@ -40,7 +40,7 @@ type Server struct {
 // registryPaths are the roots of Confluent's REST API.
 var registryPaths = []string{"/subjects", "/subjects/", "/schemas/", "/config", "/config/", "/compatibility/", "/mode", "/mode/"}
 
-// Listen binds the address.
+// Listen binds cfg.Listen; port 0 takes a free one. The error is one sentence for the operator when the address is taken.
 func Listen(cfg Config) (*Server, error) {
 	l, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
@@ -73,7 +73,7 @@ func Listen(cfg Config) (*Server, error) {
 	return &Server{listener: l, http: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}, nil
 }
 
-// URL is where the console answers.
+// URL is where the console answers, without a slash at its end: http://127.0.0.1:8080.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
 // Run serves until ctx ends; requests under way may finish within two seconds.

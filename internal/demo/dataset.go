@@ -42,7 +42,7 @@ type Dataset struct {
 
 type record map[string]string
 
-// Load reads the embedded data.
+// Load reads the embedded data; an error means that the program was built from damaged files.
 func Load() (*Dataset, error) {
 	var d Dataset
 	customers, err := read("northwind/customers.csv", "address")

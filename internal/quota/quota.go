@@ -89,13 +89,13 @@ func (w *Window) total() float64 {
 // Known reports whether there was a reading with a limit.
 func (w *Window) Known() bool { return w.max > 0 }
 
-// Max returns the limit.
+// Max returns the limit of the last reading, in the quota's own unit (calls, jobs, megabytes); 0 before there was one.
 func (w *Window) Max() int64 { return w.max }
 
-// Used returns what the last reading said.
+// Used returns what the last reading said is used of Max, within Span.
 func (w *Window) Used() int64 { return int64(w.total() + 0.5) }
 
-// At returns when the last reading was.
+// At returns when the last reading was; the zero time before there was one.
 func (w *Window) At() time.Time { return w.at }
 
 // PerHour returns how much is used in an hour, by the readings of the last hour; before there are enough of them it is the

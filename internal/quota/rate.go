@@ -12,7 +12,7 @@ type Rate struct {
 	count  [rateSlots]float64
 }
 
-// Add counts n more at now.
+// Add counts n more at now, which must not be before that of an earlier Add.
 func (r *Rate) Add(now time.Time, n float64) {
 	if r.began.IsZero() {
 		r.began = now

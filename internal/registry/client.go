@@ -57,7 +57,7 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 // Default: 5 attempts within some four seconds.
 func WithBackoff(b retry.Backoff) Option { return func(c *Client) { c.backoff = b } }
 
-// WithMetrics counts the requests.
+// WithMetrics counts the requests in m. Default: nowhere.
 func WithMetrics(m *Metrics) Option { return func(c *Client) { c.metrics = m } }
 
 // NewClient makes a client of the registry at an URL such as http://localhost:8081; user:password@ in it are used and never

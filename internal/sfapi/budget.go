@@ -79,7 +79,7 @@ type Refused struct {
 	Err   error
 }
 
-// Standing returns what is known now.
+// Standing returns what is known now; its maps Limits and Usage.Apps are shared and must not be changed.
 func (b *Budget) Standing() Standing {
 	now := time.Now()
 	b.mu.Lock()

@@ -79,7 +79,7 @@ func (c *Client) window(ctx context.Context, object, what string, start, end tim
 // Timestamp is a datetime as Salesforce writes it in JSON: 2026-11-20T21:20:00.000+0000, or with Z. Null is the zero time.
 type Timestamp struct{ time.Time }
 
-// UnmarshalJSON reads what Salesforce writes.
+// UnmarshalJSON reads what Salesforce writes, to the millisecond; anything else is an error.
 func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	var text *string
 	if err := json.Unmarshal(b, &text); err != nil {

@@ -16,7 +16,7 @@ type Usage struct {
 // App is the use of one connected app.
 type App struct{ Used, Max int }
 
-// Usage returns what the last reply said.
+// Usage returns what the last reply to any client of the same Budget said; Max is 0 before the first.
 func (c *Client) Usage() Usage {
 	c.budget.mu.Lock()
 	defer c.budget.mu.Unlock()

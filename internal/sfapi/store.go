@@ -81,7 +81,7 @@ func (s *FileStore) Load(context.Context) (Token, error) {
 	}, nil
 }
 
-// Save replaces the token.
+// Save replaces the token, encrypted, and returns when that is on the disk: a crash leaves the old one or the new one.
 func (s *FileStore) Save(_ context.Context, t Token) error {
 	plain, err := json.Marshal(storedToken{
 		Access: t.Access.Reveal(), Refresh: t.Refresh.Reveal(), InstanceURL: t.InstanceURL,

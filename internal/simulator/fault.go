@@ -119,7 +119,7 @@ func (f *faults) clear() {
 	f.rules = nil
 }
 
-// SetSchedule replaces the schedule.
+// SetSchedule replaces the schedule and counts requests from 1 again; an empty one ends it.
 func (s *Simulator) SetSchedule(schedule Schedule) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()

@@ -130,7 +130,7 @@ func New(config Config) (*Simulator, error) {
 // Org is the data: it may be read and changed at any time.
 func (s *Simulator) Org() *org.Org { return s.org }
 
-// Events is the log of change events.
+// Events is the log of change events, whatever client has read of it.
 func (s *Simulator) Events() *cdc.Log { return s.events }
 
 // Stream is the streaming endpoint: its Await methods tell when a client has subscribed and what it was sent.
@@ -139,7 +139,7 @@ func (s *Simulator) Stream() *cometd.Server { return s.stream }
 // Settings returns the settings as they are now.
 func (s *Simulator) Settings() Settings { return *s.settings.Load() }
 
-// Configure changes settings.
+// Configure changes settings: what change leaves in them counts from the next request on.
 func (s *Simulator) Configure(change func(*Settings)) { alter(&s.settings, change) }
 
 // Permit changes what the integration user may do. Held streaming connects notice at once.
@@ -149,7 +149,7 @@ func (s *Simulator) Permit(change func(*Profile)) {
 	s.stream.Reauthenticate()
 }
 
-// ConfigureApp changes the connected app.
+// ConfigureApp changes the connected app; logins that begin afterwards are held to it.
 func (s *Simulator) ConfigureApp(change func(*App)) { alter(&s.app, change) }
 
 // described is when describe last changed: with the schema or with the profile.
@@ -243,7 +243,7 @@ func ignoreCancel(err error) error {
 	return err
 }
 
-// AwaitReady returns when Run listens.
+// AwaitReady returns when Run listens: where, and with which credentials. It fails only when ctx ends.
 func (s *Simulator) AwaitReady(ctx context.Context) (Ready, error) {
 	select {
 	case <-s.ready:
@@ -253,8 +253,8 @@ func (s *Simulator) AwaitReady(ctx context.Context) (Ready, error) {
 	}
 }
 
-// Handler serves the org.
+// Handler serves the org and its login host, for a server of the caller's instead of Run.
 func (s *Simulator) Handler() http.Handler { return http.HandlerFunc(s.serveOrg) }
 
-// Control serves the control address.
+// Control serves the control address, for a server of the caller's instead of Run.
 func (s *Simulator) Control() http.Handler { return http.HandlerFunc(s.serveControl) }

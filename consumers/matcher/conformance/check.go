@@ -52,7 +52,7 @@ func NewInputs(link Step) *Inputs {
 	return &Inputs{latest: map[join.Kind]map[string]Record{}, link: link}
 }
 
-// Give takes one step in.
+// Give takes one step in: its records, and its link when it sets one.
 func (in *Inputs) Give(s Step) {
 	if s.IsLink {
 		in.link = s

@@ -50,7 +50,7 @@ func New() *Survey {
 // Record counts one live record, whose leaves are given by calls of Leaf.
 func (s *Side) Record() { s.records++ }
 
-// Records is the number of live records.
+// Records is how many live records Record has counted.
 func (s *Side) Records() int { return s.records }
 
 // Fields are the names of all fields that were seen, whether or not they can be a link, ascending.

@@ -16,7 +16,7 @@ type Object struct {
 	Members []Prop
 }
 
-// Get returns a member's value.
+// Get returns a member's value, a string, json.Number, bool, nil, []any or *Object; false when there is no such member.
 func (o *Object) Get(key string) (any, bool) { return propOf(o.Members, key) }
 
 // decodeJSON reads one JSON value, members in their order and numbers as they are written.

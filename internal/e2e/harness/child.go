@@ -98,7 +98,7 @@ func (c *Child) Dead() bool {
 	}
 }
 
-// Tail is the end of a log.
+// Tail is the end of a log, 600 bytes at most, or why it cannot be read.
 func Tail(path string) string {
 	text, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
@@ -111,7 +111,7 @@ func Tail(path string) string {
 	return string(text)
 }
 
-// FetchJSON gets a JSON document.
+// FetchJSON gets a JSON document within five seconds and decodes it into into.
 func FetchJSON(ctx context.Context, url string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -58,7 +58,7 @@ func StartOrg(ctx context.Context, binary, log string, seed uint64, accounts, co
 	return o, o.linkAccounts(ctx, carries)
 }
 
-// Stop ends the org.
+// Stop ends the org in good order; the error says that it had to be killed, or how it ended.
 func (o *Org) Stop() error {
 	if o == nil || o.child == nil {
 		return nil

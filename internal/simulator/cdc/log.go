@@ -62,7 +62,7 @@ type Log struct {
 	changed   chan struct{}
 }
 
-// NewLog returns an empty log.
+// NewLog returns an empty log, whose replay ids begin with the clock of opt.
 func NewLog(opt Options) *Log {
 	opt = opt.withDefaults()
 	l := &Log{

@@ -138,7 +138,7 @@ func (r Row) appendBool(dst []byte, f *Field) []byte {
 	return append(dst, "false"...)
 }
 
-// Text is Append for one value.
+// Text is Append for one value: its canonical text, false when it is null.
 func (r Row) Text(f *Field) (string, bool) {
 	if r.v != nil && f.Formula == nil && f.Kind != Bool && f != r.t.object.sys.id {
 		text := packedField(r.v.packed, f.Index)

@@ -36,7 +36,8 @@ type pending struct {
 	direct  bool // changed behind the application's back
 }
 
-// Begin starts a transaction.
+// Begin starts a transaction by actor, the integration user when it names none. It must end by Commit or Rollback: records that
+// it touches are locked until then.
 func (o *Org) Begin(actor Actor) *Tx {
 	if actor.User == "" {
 		actor.User = o.user

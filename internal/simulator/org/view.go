@@ -12,7 +12,7 @@ type View struct {
 	seq uint64
 }
 
-// View calls fn with the org as it is now.
+// View calls fn with the org as it is after the last commit. fn holds up every change until it returns.
 func (o *Org) View(fn func(View)) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()

@@ -46,7 +46,7 @@ type parser struct {
 	depth  int
 }
 
-// Parse reads a query.
+// Parse reads a query. The error is an *Error with Salesforce's text, or an *Unsupported for what the simulator leaves out.
 func Parse(query string) (*Query, error) {
 	tokens, err := lex(query)
 	if err != nil {

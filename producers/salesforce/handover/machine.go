@@ -148,7 +148,7 @@ func (m *Machine) Publications() []Publication {
 	return m.given
 }
 
-// Counts returns what was counted so far.
+// Counts returns what was counted since the Machine was made.
 func (m *Machine) Counts() Counts { return m.counts }
 
 // Epoch returns the first part of the versions that this Machine publishes.
