@@ -129,8 +129,11 @@ func positionSummary(p avro.Position) map[string]any {
 	return s
 }
 
+// askTime is how long a console may take to answer: long, for a busy machine; where nobody listens is known at once.
+const askTime = 15 * time.Second
+
 func ask(ctx context.Context, url string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
