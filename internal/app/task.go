@@ -10,6 +10,7 @@ import (
 
 	"crosswalk/consumers/matcher"
 	"crosswalk/internal/config"
+	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/erp"
@@ -123,7 +124,7 @@ func (a *App) runTasks(ctx context.Context, p *platform, tasks []task) error {
 	if p.endpoints.Embedded {
 		g, ctx := errgroup.WithContext(ctx)
 		for _, t := range tasks {
-			g.Go(func() error { return a.runTask(ctx, t) })
+			g.Go(func() error { return a.keepTask(ctx, t) })
 		}
 		return g.Wait()
 	}
@@ -141,6 +142,27 @@ func (a *App) runTasks(ctx context.Context, p *platform, tasks []task) error {
 	}
 	return p.kafka.RunTasks(ctx, c,
 		func(ctx context.Context, name string) error { return a.runTask(ctx, byName[name]) })
+}
+
+// keepTask runs a task again when it fails, as the group does on a real Kafka.
+func (a *App) keepTask(ctx context.Context, t task) error {
+	pauses := retry.Backoff{First: 200 * time.Millisecond, Max: 30 * time.Second}
+	for failures := 1; ; failures++ {
+		begun := time.Now()
+		err := a.runTask(ctx, t)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if err := a.taskFailed(t.name, err); err != nil {
+			return err
+		}
+		if time.Since(begun) > time.Minute {
+			failures = 1
+		}
+		if retry.Sleep(ctx, pauses.Wait(failures)) != nil {
+			return nil
+		}
+	}
 }
 
 // runTask runs a task and notes for the status that it does.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"crosswalk/internal/broker"
@@ -67,4 +68,30 @@ func TestFencedTaskIsStartedAgain(t *testing.T) {
 	if !errors.Is(context.Cause(life), wrote) || starts.Load() != 2 {
 		t.Errorf("%d starts, ended by %v", starts.Load(), context.Cause(life))
 	}
+}
+
+// TestOneOrgsFailureLeavesTheOthersRunning: on the embedded broker too, an org whose login is refused is tried again, with
+// growing pauses, beside the others; alone it ends the process, so that whoever started it sees why.
+func TestOneOrgsFailureLeavesTheOthersRunning(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("login refused")
+		a := New(&config.Config{Orgs: []config.Org{{Alias: "emea"}, {Alias: "us"}}}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		tries, ended := 0, false
+		failing := task{name: "emea", run: func(context.Context) error { tries++; return refused }}
+		steady := task{name: "us", run: func(ctx context.Context) error { <-ctx.Done(); ended = true; return nil }}
+		p := &platform{endpoints: Endpoints{Embedded: true}}
+		if err := a.runTasks(ctx, p, []task{failing, steady}); err != nil || !ended || ctx.Err() == nil {
+			t.Errorf("the others ended early: %v", err)
+		}
+		if tries < 100 || tries > 1000 {
+			t.Errorf("tried %d times in an hour, want about every half minute", tries)
+		}
+		alone := New(&config.Config{Orgs: []config.Org{{}}}, slog.New(slog.DiscardHandler))
+		if err := alone.runTasks(t.Context(), p, []task{failing}); !errors.Is(err, refused) {
+			t.Errorf("the only org's failure is not told: %v", err)
+		}
+	})
 }
