@@ -17,6 +17,7 @@ type step struct {
 	empty    bool
 	fields   []stepField // of a record, in the order of the wire
 	sorted   bool        // fields stand in the order of their names
+	order    []int       // the fields that a view shows, in the order of their names
 	branches []*step
 	elem     *step
 	symbols  []string
@@ -103,6 +104,12 @@ func (c *compiler) step(n *schema.Node) *step {
 		s.fields = append(s.fields, stepField{f.Name, appendString(nil, f.Name), c.step(f.Type), json})
 	}
 	s.sorted = slices.IsSortedFunc(s.fields, func(a, b stepField) int { return strings.Compare(a.name, b.name) })
+	for i := range s.fields {
+		if s.fields[i].name != changeField {
+			s.order = append(s.order, i)
+		}
+	}
+	slices.SortFunc(s.order, func(a, b int) int { return strings.Compare(s.fields[a].name, s.fields[b].name) })
 	for _, b := range n.Branches {
 		s.branches = append(s.branches, c.step(b))
 	}

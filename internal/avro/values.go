@@ -1,28 +1,13 @@
 package avro
 
-import (
-	"bytes"
-	"slices"
-)
-
 // FieldNames returns the names under which AppendFields writes the fields of every record of this schema, each as an Avro
 // string, one after the other in their order.
 func (w *Walker) FieldNames() []byte {
-	var names [][]byte
-	for i := range w.root.fields {
-		if f := &w.root.fields[i]; f.name != changeField {
-			names = append(names, f.encoded)
-		}
+	var names []byte
+	for _, i := range w.root.order {
+		names = append(names, w.root.fields[i].encoded...)
 	}
-	slices.SortFunc(names, func(a, b []byte) int { return bytes.Compare(nameOf(a), nameOf(b)) })
-	return bytes.Join(names, nil)
-}
-
-// nameOf is the text of a name that is encoded as an Avro string.
-func nameOf(encoded []byte) []byte {
-	r := reader{b: encoded}
-	name, _ := r.bytes() // it was encoded by us
-	return name
+	return names
 }
 
 // AppendValues appends the values of the fields, each as AppendFields writes it, in the order of FieldNames, and their
@@ -49,31 +34,26 @@ func (w *fieldWriter) values(s *step, lengths []int) ([]int, error) {
 	start := len(w.out)
 	for i := range s.fields {
 		f := &s.fields[i]
+		from := len(w.out)
 		if f.name == changeField {
 			if err := w.r.skip(f.step, 0); err != nil {
 				return nil, err
 			}
-			continue
-		}
-		from := len(w.out)
-		if err := w.value(f.step, 0); err != nil {
+		} else if err := w.value(f.step, 0); err != nil {
 			return nil, err
 		}
-		if s.sorted {
-			lengths = append(lengths, len(w.out)-from)
-		} else {
-			w.spans = append(w.spans, span{nameOf(f.encoded), from, len(w.out)})
-		}
+		w.spans = append(w.spans, span{from: from, to: len(w.out)})
+	}
+	for _, i := range s.order {
+		lengths = append(lengths, w.spans[i].to-w.spans[i].from)
 	}
 	if s.sorted {
 		return lengths, nil
 	}
-	slices.SortFunc(w.spans, func(a, b span) int { return bytes.Compare(a.key, b.key) })
 	w.sort = append(w.sort[:0], w.out[start:]...)
 	w.out = w.out[:start]
-	for _, sp := range w.spans {
-		lengths = append(lengths, sp.to-sp.from)
-		w.out = append(w.out, w.sort[sp.from-start:sp.to-start]...)
+	for _, i := range s.order {
+		w.out = append(w.out, w.sort[w.spans[i].from-start:w.spans[i].to-start]...)
 	}
 	return lengths, nil
 }
