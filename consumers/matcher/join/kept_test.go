@@ -3,6 +3,8 @@ package join
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"crosswalk/consumers/matcher/rule"
@@ -44,6 +46,28 @@ func TestShortenedFieldsComeBack(t *testing.T) {
 	}
 	if again.load([]byte{9}) {
 		t.Error("damaged shapes are loaded")
+	}
+}
+
+// Names and values are copied in pieces of a fixed length: what stands behind each must come out whole, with and without memory
+// behind it.
+func TestFieldsAroundTheLengthOfAPiece(t *testing.T) {
+	t.Parallel()
+	var s shapes
+	for n := range 3 * piece {
+		for _, tail := range []string{"", "end", strings.Repeat("e", 2*piece)} {
+			m := fieldsOf(strings.Repeat("A", n+1), strings.Repeat("v", n), "B", "short", "C", strings.Repeat("w", n), "D", tail)
+			short, ok := s.shorten(nil, m)
+			if !ok {
+				t.Fatal("there are too many shapes")
+			}
+			for _, dst := range [][]byte{nil, []byte("before"), make([]byte, 1, 4*len(m))} {
+				got := s.lengthen(dst, slices.Clip(short))
+				if !bytes.Equal(got[:len(dst)], dst) || !bytes.Equal(got[len(dst):], m) {
+					t.Fatalf("%d bytes: %x is %x", n, m, got)
+				}
+			}
+		}
 	}
 }
 

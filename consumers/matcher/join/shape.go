@@ -2,6 +2,7 @@ package join
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"crosswalk/internal/avro"
@@ -10,7 +11,8 @@ import (
 // A shape is the names of a map's entries, which all records of one schema have in common: they are kept once, and of
 // each record the values alone.
 type shape struct {
-	names [][]byte // as Avro strings, in order
+	names [][]byte // as Avro strings, in order; behind each there is room for piece bytes
+	size  int      // bytes of all names
 }
 
 // shapes numbers the shapes. They are few: one for each version of a schema.
@@ -90,17 +92,18 @@ func (s *shapes) add(key string) uint32 {
 	for len(f.b) > 0 {
 		start := f.b
 		f.bytes()
-		names = append(names, start[:len(start)-len(f.b)])
+		name := start[:len(start)-len(f.b)]
+		names = append(names, append(make([]byte, 0, len(name)+piece), name...))
 	}
 	id := uint32(len(s.all))
-	s.all = append(s.all, shape{names})
+	s.all = append(s.all, shape{names, len(key)})
 	s.byKey[key] = id
 	return id
 }
 
 // shortened is a record's values apart.
 type shortened struct {
-	names   [][]byte
+	shape
 	lengths fieldReader // of the values, as uvarints
 	values  []byte
 }
@@ -111,7 +114,7 @@ func (s *shapes) open(short []byte) shortened {
 	if f.bad || id >= uint64(len(s.all)) {
 		return shortened{}
 	}
-	out := shortened{names: s.all[id].names, lengths: f}
+	out := shortened{shape: s.all[id], lengths: f}
 	at := 0
 	for left := len(out.names); left > 0 && at < len(f.b); at++ { // behind the last byte of so many lengths
 		if f.b[at] < 0x80 {
@@ -134,11 +137,15 @@ func (s *shortened) next() []byte {
 	return v
 }
 
-// lengthen appends the map that was shortened.
+// lengthen appends the map that was shortened. Names and values are short and many: they are copied in pieces of a fixed
+// length where there is room behind them, which takes a fraction of the time of a copy of just the right length.
 func (s *shapes) lengthen(dst, short []byte) []byte {
 	x := s.open(short)
 	dst = appendCount(dst, len(x.names))
 	lengths, values := x.lengths.b, x.values
+	at := len(dst)
+	dst = slices.Grow(dst, x.size+len(values)+piece+1)
+	dst = dst[:cap(dst)]
 	for _, name := range x.names {
 		if len(lengths) == 0 {
 			break
@@ -151,10 +158,30 @@ func (s *shapes) lengthen(dst, short []byte) []byte {
 			n, lengths = int(long), lengths[w:]
 		}
 		n = min(max(n, 0), len(values))
-		dst = append(append(dst, name...), values[:n]...)
+		if len(name) <= piece {
+			copyPiece(dst[at:], name[:piece])
+		} else {
+			copy(dst[at:], name)
+		}
+		at += len(name)
+		if n <= piece && len(values) >= piece {
+			copyPiece(dst[at:], values)
+		} else {
+			copy(dst[at:], values[:n])
+		}
+		at += n
 		values = values[n:]
 	}
-	return append(dst, 0)
+	return append(dst[:at], 0)
+}
+
+// piece is the fixed length in which names and values are copied.
+const piece = 32
+
+// copyPiece copies the first piece of src, in two halves that each fit into a register of the processor.
+func copyPiece(dst, src []byte) {
+	*(*[piece / 2]byte)(dst) = *(*[piece / 2]byte)(src)
+	*(*[piece / 2]byte)(dst[piece/2:]) = *(*[piece / 2]byte)(src[piece/2:])
 }
 
 // find returns the value under a name, nil when there is none.
