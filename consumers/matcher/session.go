@@ -37,6 +37,7 @@ type session struct {
 	steady      bool      // of a standby: between two batches
 	checkAt     time.Time // of a standby: when it looks at its marks again
 	unconfirmed int       // of a standby: marks that were left then
+	coming      []join.Coming
 	lag         int64     // records that were there when the topics were last asked, and are not consumed
 	changed     time.Time // when the first change came that is not committed; zero when there is none
 	forgetAt    time.Time
@@ -95,9 +96,21 @@ func (s *session) run(ctx context.Context) error {
 	}
 }
 
+// ahead lets the engine look at what it needs of the next records.
+func (s *session) ahead(next []topic.Record) {
+	s.coming = s.coming[:0]
+	for i := range next[:min(len(next), join.AheadOf)] {
+		s.coming = append(s.coming, join.Coming{Kind: s.names.kinds[next[i].Topic], Key: next[i].Key})
+	}
+	s.engine.Ahead(s.coming)
+}
+
 // takeAll takes a batch of inputs into the state.
 func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 	for i := range f.Records {
+		if i%join.AheadOf == 0 {
+			s.ahead(f.Records[i:])
+		}
 		if err := s.take(ctx, &f.Records[i]); err != nil {
 			return err
 		}

@@ -73,6 +73,8 @@ type Engine struct {
 	fields  []byte
 	lengths []int
 	view    viewBuffer
+	shown   []uint32
+	looked  uint32 // makes the looking ahead count for the compiler
 	report  []byte
 	stats   Stats
 }

@@ -207,7 +207,10 @@ func sameLink(a, b *customer.Link) bool { return (a == nil) == (b == nil) && (a 
 
 func (m *matcher) apply() {
 	m.t.Helper()
-	for ; m.read < len(m.log); m.read++ {
+	for i := 0; m.read < len(m.log); i, m.read = i+1, m.read+1 {
+		if i%join.AheadOf == 0 {
+			m.engine.Ahead(coming(m.log[m.read:]))
+		}
 		if _, err := m.engine.Apply(m.log[m.read]); err != nil {
 			m.t.Fatal(err)
 		}
@@ -215,6 +218,14 @@ func (m *matcher) apply() {
 	if err := m.engine.Spill(m.store); err != nil {
 		m.t.Fatal(err)
 	}
+}
+
+// coming is what a caller of Apply shows of the next inputs.
+func coming(inputs []join.Input) (out []join.Coming) {
+	for _, in := range inputs[:min(len(inputs), join.AheadOf)] {
+		out = append(out, join.Coming{Kind: in.Kind, Key: in.Key})
+	}
+	return out
 }
 
 // put puts a step into the topics.

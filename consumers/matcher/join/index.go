@@ -23,6 +23,16 @@ func (x *index) find(hash uint32, same func(id uint32) bool) uint32 {
 	return 0
 }
 
+// guess returns the first number with this hash, or 0, without asking whether it is the one.
+func (x *index) guess(hash uint32) uint32 {
+	mask := uint32(len(x.slots) - 1)
+	i := hash & mask
+	for x.slots[i].id != 0 && x.slots[i].hash != hash {
+		i = (i + 1) & mask
+	}
+	return x.slots[i].id
+}
+
 // expect makes room for n numbers in an index that is empty.
 func (x *index) expect(n int) {
 	size := 64

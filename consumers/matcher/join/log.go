@@ -56,7 +56,10 @@ func (e *Engine) liveBytes() int64 {
 func (e *Engine) Commit(s Store, extra ...Pair) error {
 	e.memory.store = s
 	w := logWriter{Engine: e, store: s, block: e.log.tail}
-	for _, id := range e.unsaved {
+	for i, id := range e.unsaved {
+		if i%AheadOf == 0 {
+			e.lookAtBlobs(firstOf(e.unsaved[i:], AheadOf))
+		}
 		w.record(id)
 	}
 	for _, id := range e.unsavedTold {

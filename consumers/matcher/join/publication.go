@@ -63,7 +63,10 @@ func (e *Engine) Settle(now int64, to Publisher) error {
 			return err
 		}
 	}
-	for _, id := range e.dirty {
+	for i, id := range e.dirty {
+		if i%AheadOf == 0 {
+			e.lookAtViews(firstOf(e.dirty[i:], AheadOf))
+		}
 		if err := s.settleRecord(id, now); err != nil {
 			return err
 		}
