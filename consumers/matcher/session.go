@@ -37,8 +37,10 @@ type session struct {
 	steady      bool      // of a standby: between two batches
 	checkAt     time.Time // of a standby: when it looks at its marks again
 	unconfirmed int       // of a standby: marks that were left then
-	coming      []join.Coming
 	lag         int64     // records that were there when the topics were last asked, and are not consumed
+	taken       int       // records since the last settle
+	settled     time.Time // when that was
+	coming      []join.Coming
 	changed     time.Time // when the first change came that is not committed; zero when there is none
 	forgetAt    time.Time
 	reported    map[string]bool         // dead letters that are in the topic, while inputs are read again
@@ -77,11 +79,13 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.board.update(func(st *Status) { st.Phase, st.Committed = Live, s.saved.Inputs })
 	for {
-		if err := s.settle(ctx); err != nil {
-			return err
-		}
-		if err := s.commitWhenDue(ctx); err != nil {
-			return err
+		if !s.gathers(time.Now()) {
+			if err := s.settle(ctx); err != nil {
+				return err
+			}
+			if err := s.commitWhenDue(ctx); err != nil {
+				return err
+			}
 		}
 		f, err := s.reader.Poll(ctx)
 		if ctx.Err() != nil {
@@ -96,6 +100,18 @@ func (s *session) run(ctx context.Context) error {
 	}
 }
 
+// While more than gatherRecords wait, so many are taken before what they lead to is computed: a view that several of them change
+// is published once. The oldest waits gatherFor at most.
+const (
+	gatherRecords = 30_000
+	gatherFor     = 500 * time.Millisecond
+)
+
+// gathers reports whether more inputs are to be taken before the next settle.
+func (s *session) gathers(now time.Time) bool {
+	return s.lag > gatherRecords && s.taken < gatherRecords && now.Sub(s.settled) < gatherFor
+}
+
 // ahead lets the engine look at what it needs of the next records.
 func (s *session) ahead(next []topic.Record) {
 	s.coming = s.coming[:0]
@@ -107,6 +123,7 @@ func (s *session) ahead(next []topic.Record) {
 
 // takeAll takes a batch of inputs into the state.
 func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
+	s.taken += len(f.Records)
 	for i := range f.Records {
 		if i%join.AheadOf == 0 {
 			s.ahead(f.Records[i:])
@@ -140,6 +157,7 @@ func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 // settle publishes what has to change and tells the world how it stands.
 func (s *session) settle(ctx context.Context) error {
 	start := time.Now()
+	s.taken, s.settled = 0, start
 	s.forget(start)
 	s.out.begin(ctx, start, s.now.Freshness)
 	if err := s.engine.Settle(start.UnixMilli(), s.out); err != nil {
