@@ -1,5 +1,6 @@
 // Package console serves what a person or a scraper asks a running process: /metrics for Prometheus, /api/status as
-// JSON, /healthz, the embedded schema registry's REST API when there is one, and a page that shows the status.
+// JSON, /healthz, the embedded schema registry's REST API when there is one, and a page that says first, for people, what
+// is matched and how fresh it is, and shows the whole status below.
 //
 // The console holds no data of its own: each answer is asked for from the process when a request comes.
 package console

@@ -19,9 +19,9 @@ type Status struct {
 	Open      int                       `json:"open_records"`    // held in memory
 	Waiting   int                       `json:"waiting_records"` // of these, waiting for a row
 	Holes     int                       `json:"holes"`
-	LastEvent time.Time                 `json:"last_event"`        // when one was last consumed; zero: none yet
-	ReadTo    time.Time                 `json:"read_to"`           // server time at which the stream was last known to be read to its end
-	Columns   map[string][]string       `json:"columns,omitempty"` // published now, by entity
+	LastEvent time.Time                 `json:"last_event,omitzero"` // when one was last consumed; zero: none yet
+	ReadTo    time.Time                 `json:"read_to,omitzero"`    // server time at which the stream was last known to be read to its end
+	Columns   map[string][]string       `json:"columns,omitempty"`   // published now, by entity
 	Notes     map[string]NoteStatus     `json:"notes,omitempty"`
 	Budget    *BudgetStatus             `json:"budget,omitempty"`
 	// Polled are the entities without change events, by name.
