@@ -48,8 +48,11 @@ func meant(name string, header []string) string {
 			all = append(all, p)
 		}
 	}
-	word := plain(name)
-	near := byPlain[nearest.Of(word, all, max(1, len(word)/4))]
+	word, edits := plain(name), 1
+	if len(word) > 4 {
+		edits = max(2, len(word)/4)
+	}
+	near := byPlain[nearest.Of(word, all, edits)]
 	if near == "" && len(word) > 2 {
 		i := slices.IndexFunc(all, func(h string) bool { return strings.Contains(h, word) || len(h) > 2 && strings.Contains(word, h) })
 		if i >= 0 {
