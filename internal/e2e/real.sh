@@ -5,6 +5,7 @@
 #
 # demo         `demo --once` on them
 # subscribers  two that share nothing with Crosswalk read every topic: Confluent's Python client, and kafkajs
+# sources      a Python program puts ERP customers into every kind of source, PostgreSQL too, and reads erp.customer back
 # salesforce   the kill trial (kill/main.go): SIGKILL and SIGSTOP of the whole pipeline while a simulated org changes
 # backfill     one process asks another for a backfill, steers it and outlives it (backfill/main.go)
 # share        processes join, leave and are killed while they share orgs (share/main.go)
@@ -31,8 +32,10 @@ passed=0 failed=0
 
 kafka() { "$root/deploy/local/kafka" "$@" --data "$work/kafka"; }
 registry() { "$root/deploy/local/registry" "$@" --data "$work/registry"; }
+postgres() { "$root/deploy/local/postgres" "$@" --data "$work/postgres"; }
 
 clean() {
+  [[ ! -d $work/postgres ]] || postgres wipe || true
   [[ ! -d $work/registry ]] || registry wipe || true
   [[ ! -d $work/kafka ]] || kafka wipe || true
   rm -rf "$work"
@@ -115,11 +118,15 @@ Y
 echo "Kafka $brokers, schema registry $url ($SECONDS s)"
 if wanted demo; then demo; fi
 
+venv=$(installed "$here/subscriber/requirements.txt" python_packages)
 if wanted subscribers; then
-  venv=$(installed "$here/subscriber/requirements.txt" python_packages)
   modules=$(installed "$here/subscriber/package.json" node_packages)
   program "an outside subscriber in Python" 120 "$venv/bin/python" "$here/subscriber/subscribe.py" "$brokers" "$url"
   NODE_MODULES=$modules program "an outside subscriber in JavaScript" 120 node "$here/subscriber/subscribe.mjs" "$brokers" "$url"
+fi
+if wanted sources; then
+  chmod 755 "$work" # the database is another user
+  program "the ERP sources" 180 "$venv/bin/python" "$here/subscriber/sources.py" "$binary" "$brokers" "$url" "$(postgres start)"
 fi
 
 if wanted backfill; then trial "backfills by the command line" backfill; fi
