@@ -34,7 +34,7 @@ func (f *follower) held(ctx context.Context) (bool, error) {
 	case e.Embedded:
 		return f.reported(ctx, e.Console)
 	default:
-		return f.platform.kafka.TaskHeld(ctx, group, salesforce.TaskName(f.org.Alias))
+		return f.platform.kafka.TaskHeld(ctx, f.app.cfg.Kafka.Group, salesforce.TaskName(f.org.Alias))
 	}
 }
 

@@ -17,9 +17,6 @@ import (
 	"crosswalk/producers/salesforce"
 )
 
-// group is the consumer group by which the processes of a deployment share the tasks.
-const group = "crosswalk"
-
 // task is one component of one org: at any moment one process runs it.
 type task struct {
 	name string
@@ -130,7 +127,7 @@ func (a *App) runTasks(ctx context.Context, p *platform, tasks []task) error {
 	}
 	byName := map[string]task{}
 	c := topic.TasksConfig{
-		Group: group, Session: a.cfg.Kafka.SessionTimeout, Failed: a.taskFailed, Standbys: *a.cfg.Matcher.Standbys,
+		Group: a.cfg.Kafka.Group, Session: a.cfg.Kafka.SessionTimeout, Failed: a.taskFailed, Standbys: *a.cfg.Matcher.Standbys,
 		Follow: func(ctx context.Context, name string) error { return byName[name].follow(ctx) },
 	}
 	for _, t := range tasks {

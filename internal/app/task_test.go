@@ -36,7 +36,7 @@ func TestFencedTaskIsStartedAgain(t *testing.T) {
 	standbys := 0
 	a := New(&config.Config{
 		Orgs:    []config.Org{{}},
-		Kafka:   config.Kafka{SessionTimeout: 10 * time.Second},
+		Kafka:   config.Kafka{Group: "g", SessionTimeout: 10 * time.Second},
 		Matcher: config.Matcher{Standbys: &standbys},
 	}, slog.New(slog.DiscardHandler))
 	wrote := errors.New("the second start could write")

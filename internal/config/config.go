@@ -40,6 +40,9 @@ type Kafka struct {
 	TLS         TLS      `yaml:"tls"`         //
 	SASL        SASL     `yaml:"sasl"`        //
 	Compression string   `yaml:"compression"` // none, snappy, lz4, zstd, gzip; default none, which every client can read
+	// Group is the consumer group by which the processes of a deployment share the tasks; default "crosswalk". Two deployments on
+	// one Kafka, with different orgs, need two.
+	Group string `yaml:"group"`
 	// SessionTimeout is how long a process may be silent before its tasks go to another; default 10s, and no less than the
 	// broker allows (group.min.session.timeout.ms, 6s).
 	SessionTimeout time.Duration `yaml:"session_timeout"`

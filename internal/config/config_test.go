@@ -100,6 +100,7 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		"flow's needs":        {"orgs: [{salesforce: {auth: {flow: jwt}}}]\n", nil, []string{"client_id", "username", "private_key_file"}},
 		"registry beside":     {"kafka: {brokers: ['a:1']}\n", nil, []string{"schema_registry.url"}},
 		"broker without port": {"kafka: {brokers: [a]}\nschema_registry: {url: 'http://x'}\n", nil, []string{"kafka.brokers[0]", "host:port"}},
+		"no group":            {"kafka: {group: 'a b'}\n", nil, []string{`kafka.group "a b" is no name`}},
 		"unknown environment": {"", []string{"CROSSWALK_KAFAK=x"}, []string{"CROSSWALK_KAFAK"}},
 		"environment type":    {"", []string{"CROSSWALK_KAFKA_PARTITIONS=x"}, []string{"CROSSWALK_KAFKA_PARTITIONS", "whole number"}},
 		"environment hole":    {"", []string{"CROSSWALK_ORGS_3_ALIAS=x"}, []string{"CROSSWALK_ORGS_3_ALIAS", "number items"}},
@@ -227,7 +228,7 @@ func TestERPErrorsNameTheKey(t *testing.T) {
 func TestShortForms(t *testing.T) {
 	t.Parallel()
 	c, err := load(t, `
-kafka: {brokers: "a:1, b:2", tls: true, session_timeout: 7, sasl: {mechanism: plain, username: u, password: 1234}}
+kafka: {brokers: "a:1, b:2", tls: true, session_timeout: 7, group: payroll.eu, sasl: {mechanism: plain, username: u, password: 1234}}
 schema_registry: {url: http://x}
 orgs:
 - orphan_grace: 0
@@ -238,9 +239,9 @@ orgs:
 		t.Fatal(err)
 	}
 	o := c.Orgs[0]
-	got := fmt.Sprintln(c.Kafka.Brokers, c.Kafka.TLS.Enabled, c.Kafka.SessionTimeout, c.Kafka.SASL.Mechanism, c.Kafka.SASL.Password.Reveal(),
+	got := fmt.Sprintln(c.Kafka.Brokers, c.Kafka.TLS.Enabled, c.Kafka.SessionTimeout, c.Kafka.Group, c.Kafka.SASL.Mechanism, c.Kafka.SASL.Password.Reveal(),
 		*o.OrphanGrace, o.Salesforce.APIVersion, o.Salesforce.SilenceLimit, o.Salesforce.Fields.Account.Exclude, o.Link.NearMiss)
-	if want := "[a:1 b:2] true 7s PLAIN 1234 0s 66.0 1.5s [Fax] off\n"; got != want {
+	if want := "[a:1 b:2] true 7s payroll.eu PLAIN 1234 0s 66.0 1.5s [Fax] off\n"; got != want {
 		t.Errorf("read as %s, want %s", got, want)
 	}
 }

@@ -46,6 +46,7 @@ func (c *Config) fill() {
 	def(&c.Kafka.Partitions, 4)
 	def(&c.Kafka.Compression, "none")
 	def(&c.Kafka.ClientID, "crosswalk")
+	def(&c.Kafka.Group, "crosswalk")
 	c.Kafka.SASL.Mechanism = strings.ToUpper(c.Kafka.SASL.Mechanism)
 	def(&c.Kafka.SessionTimeout, 10*time.Second)
 	if c.Matcher.Standbys == nil {

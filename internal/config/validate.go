@@ -34,6 +34,7 @@ var (
 	versionForm  = regexp.MustCompile(`^[0-9]{2,3}\.0$`)
 	wholeVersion = regexp.MustCompile(`^[0-9]{2,3}$`)
 	patternForm  = regexp.MustCompile(`^[A-Za-z0-9_*?]+$`)
+	groupForm    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 	fieldForm    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 )
 
@@ -50,6 +51,9 @@ func (c *Config) Validate() error {
 	e.hostPort("console.listen", c.Console.Listen)
 	if c.Kafka.Partitions < 1 || c.Kafka.Partitions > 1000 {
 		e.add("kafka.partitions is %d; give a number from 1 to 1000", c.Kafka.Partitions)
+	}
+	if !groupForm.MatchString(c.Kafka.Group) {
+		e.add("kafka.group %q is no name for a consumer group; use letters, digits, '.', '_' and '-', up to 249", c.Kafka.Group)
 	}
 	if c.Kafka.SessionTimeout < time.Second {
 		e.add("kafka.session_timeout is %s; give at least what the broker allows, 6s unless it was changed", c.Kafka.SessionTimeout)
