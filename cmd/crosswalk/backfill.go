@@ -262,8 +262,7 @@ func (s *shell) printBill(b *producer.Bill) error {
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}
-	fmt.Fprintf(s.out, "\nIt would take about %s: assumed are %d rows a second and %.1f s a call. Sizes are from a sample of rows.\n",
-		minutes(b.Minutes), producer.BillRowsPerSecond, producer.BillSecondsPerCall)
+	fmt.Fprintf(s.out, "\nIt would take about %s: %s. Sizes are from a sample of rows.\n", minutes(b.Minutes), reckoned(b.Objects))
 	if b.Max > 0 {
 		fmt.Fprintf(s.out, "The org has %d of %d API calls left today. %s of the %d stay for its other apps (api_reserve): %d are left, and this takes %d.\n",
 			b.Remaining, b.Max, percent(b.Reserve), b.Max, b.Left, b.Calls)
@@ -273,6 +272,21 @@ func (s *shell) printBill(b *producer.Bill) error {
 	}
 	fmt.Fprintln(s.out, "Nothing was changed.")
 	return nil
+}
+
+// reckoned says at which rates, and how these are known.
+func reckoned(lines []producer.BillLine) string {
+	var said []string
+	for _, l := range lines {
+		text := fmt.Sprintf("%s at %.0f rows a second", l.Object, l.RowsPerSecond)
+		if l.Measured == "" {
+			text += fmt.Sprintf(" and %.1f s a call (assumed: no read of so many rows was measured here yet)", producer.BillSecondsPerCall)
+		} else {
+			text += fmt.Sprintf(", as %s took on %s", l.Measured, l.MeasuredAt.Format("2006-01-02"))
+		}
+		said = append(said, text)
+	}
+	return strings.Join(said, "; ")
 }
 
 // megabytes says a size so that a person can compare it.

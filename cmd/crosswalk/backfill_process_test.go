@@ -211,6 +211,7 @@ func TestAKilledBackfillGoesOn(t *testing.T) {
 			runs := b.spawn("run", "salesforce", "console", "--json", "--config", config)
 			runs.listens()
 			b.streams(config)
+			b.reckons(config, c.ask, "Account at ", ", as the snapshot of Account took on ")
 			works := runs
 			if c.alone {
 				if code := runs.stop(); code != exitDone {
@@ -237,6 +238,7 @@ func TestAKilledBackfillGoesOn(t *testing.T) {
 				t.Errorf("it is done with %+v, want %d read", last, c.read)
 			}
 			c.check(t, before, sim.Requests()[len(before):])
+			b.reckons(config, c.ask, "Account at ", ", as the backfill "+last.ID+" took on "+time.Now().UTC().Format("2006"))
 		})
 	}
 }
@@ -261,6 +263,21 @@ func (p *process) keeps(place string) {
 		})
 		if err != nil {
 			p.t.Fatal(err)
+		}
+	}
+}
+
+// reckons looks whether the bill of a backfill of Accounts is reckoned from what was measured. A list has not been measured
+// before the first one has.
+func (b *bench) reckons(config string, ask []string, words ...string) {
+	b.t.Helper()
+	if listed := len(ask) > 1; ask[0] != "Account" || listed && strings.Contains(words[1], "snapshot") {
+		return
+	}
+	_, out, said := b.run(append([]string{"backfill", "--dry-run", "--config", config}, ask...)...)
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			b.t.Errorf("the bill does not say %q: %s%s", w, out, said)
 		}
 	}
 }

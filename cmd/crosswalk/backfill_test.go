@@ -58,7 +58,7 @@ func TestBackfillWithoutAProducer(t *testing.T) {
 		t.Errorf("dry run: exit status %d, %v, %q %q", exit, err, out, said)
 	}
 	b.env = []string{"CROSSWALK_ORGS_0_SALESFORCE_API_RESERVE=0.95"}
-	for _, want := range []string{"kB", "about a minute: assumed are 5000 rows a second", "95% of the", "Nothing was changed."} {
+	for _, want := range []string{"kB", "about a minute: Account at 5000 rows a second and 0.5 s a call (assumed", "95% of the", "Nothing was changed."} {
 		if _, out, said = b.run("backfill", "account", "--dry-run", "--config", config); !strings.Contains(out, want) {
 			t.Errorf("dry run: it said %q %q, want %q in it", out, said, want)
 		}

@@ -78,6 +78,7 @@ type Part struct {
 	Named    int       `json:"named,omitempty"`   // how many of the named ids are dealt with
 	Job      string    `json:"job,omitempty"`     // bulk job that lists ids
 	Locator  string    `json:"locator,omitempty"` // of its first page that is not dealt with
+	Seconds  float64   `json:"seconds,omitempty"` // how long reading took, without pauses and waiting for the budget
 	Asked    int64     `json:"asked,omitempty"`   // the newest read when the snapshot was asked for, epoch milliseconds
 }
 

@@ -122,7 +122,7 @@ func (e *errand) settled(ctx context.Context) (changed int64, err error) {
 
 // counted adds to what a part has done.
 func (e *errand) counted(p *Part, read int, changed int64) {
-	e.desk.alter(func() { p.Read, p.Changed = p.Read+int64(read), p.Changed+changed })
+	e.desk.alter(func() { p.Read, p.Changed = p.Read+int64(read), p.Changed+changed; e.timed(p) })
 	e.cfg.Metrics.backfillRows.WithLabelValues(p.Object).Add(float64(read))
 	e.cfg.Metrics.backfillChanged.WithLabelValues(p.Object).Add(float64(changed))
 }
@@ -202,7 +202,7 @@ func (e *errand) job(ctx context.Context, p *Part) (listed bool, err error) {
 	switch {
 	case bulkFailed(err): // its results are gone, or it failed: queries list the ids from the first
 		e.cfg.Logger.Warn("a bulk job could not list a backfill's records; queries do", "backfill", e.b.ID, "job", p.Job, "error", err)
-		return false, e.advance(ctx, func() { p.Job, p.Locator, p.Read = "", "", 0 })
+		return false, e.advance(ctx, func() { p.Job, p.Locator, p.Read, p.Seconds = "", "", 0, 0 })
 	case err != nil:
 		return false, err
 	}

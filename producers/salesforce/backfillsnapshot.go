@@ -70,6 +70,7 @@ func (e *errand) snapshot(ctx context.Context, p *Part) error {
 				case open && j != nil:
 					p.Read, p.Expected = j.Rows, max(j.Expected, j.Rows)
 				}
+				e.timed(p)
 			})
 			return nil
 		})
@@ -156,7 +157,7 @@ func (c *clerk) release(ctx context.Context) error {
 			if !long {
 				continue
 			}
-			c.desk.alter(func() { p.Asked, p.Read = 0, 0 })
+			c.desk.alter(func() { p.Asked, p.Read, p.Seconds = 0, 0, 0 })
 			if err := c.keep(ctx, b); err != nil {
 				return err
 			}

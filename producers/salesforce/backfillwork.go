@@ -17,6 +17,9 @@ type errand struct {
 	q *request
 
 	corrected int64 // what the Machine had counted when it was last looked at
+
+	since  time.Time     // up to here is in the part's seconds
+	waited time.Duration // of the governor's pauses by then
 }
 
 // declined is an answer of Salesforce's that ends a backfill, and nothing else.
@@ -63,10 +66,11 @@ func more(n int) string {
 
 // part does what is left of one object.
 func (e *errand) part(ctx context.Context, p *Part) error {
+	e.since, e.waited = time.Now(), e.governor.waited(workBackfill, workSnapshot, workBodies)
 	for p.Phase != PhaseDone {
 		bad := e.badRows.Load()
 		next, err := e.phase(ctx, p)
-		e.desk.alter(func() { p.Rejected += e.badRows.Load() - bad })
+		e.desk.alter(func() { p.Rejected += e.badRows.Load() - bad; e.timed(p) })
 		if err != nil {
 			return err
 		}
@@ -75,6 +79,13 @@ func (e *errand) part(ctx context.Context, p *Part) error {
 		}
 	}
 	return nil
+}
+
+// timed adds the time since it was last called to what a part took; what the governor held back is not counted.
+func (e *errand) timed(p *Part) {
+	now, waited := time.Now(), e.governor.waited(workBackfill, workSnapshot, workBodies)
+	p.Seconds += max(0, now.Sub(e.since)-(waited-e.waited)).Seconds()
+	e.since, e.waited = now, waited
 }
 
 // phase does one phase of a part and returns the one that follows.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/sfapi"
@@ -17,7 +18,7 @@ type Bill struct {
 	Jobs      int64      `json:"bulkJobs"`  // Bulk query jobs
 	Rows      int64      `json:"rows"`      // records
 	Bytes     int64      `json:"bytes"`     // of the records as Salesforce sends them in JSON, from a sample; texts of ContentNotes left out
-	Minutes   float64    `json:"minutes"`   // at BillRowsPerSecond and BillSecondsPerCall
+	Minutes   float64    `json:"minutes"`   // at each line's rate
 	Remaining int64      `json:"remaining"` // API calls that the org has left today; 0: it has not said
 	Max       int64      `json:"max"`       // API calls that the org has a day
 	Reserve   float64    `json:"reserve"`   // share of them that is left to other apps (api_reserve)
@@ -33,10 +34,15 @@ type BillLine struct {
 	Calls  int64  `json:"calls"`
 	Jobs   int64  `json:"bulkJobs"`
 	Bytes  int64  `json:"bytes"`
+
+	Minutes       float64   `json:"minutes"`
+	RowsPerSecond float64   `json:"rowsPerSecond"` // at which the minutes are reckoned
+	Measured      string    `json:"measured"`      // on what that was measured; empty: it is assumed
+	MeasuredAt    time.Time `json:"measuredAt,omitzero"`
 }
 
-// The rates at which a bill reckons time. They are assumed, not measured at the org: a call's answer takes its time, and
-// rows have to be sent, compared and published.
+// The rates at which a bill reckons time where nothing was measured in this org yet: a call's answer takes its time, and rows
+// have to be sent, compared and published.
 const (
 	BillRowsPerSecond  = 5000
 	BillSecondsPerCall = 0.5
@@ -51,11 +57,19 @@ const (
 	jobPolls    = 8
 )
 
-// EstimateBackfill counts what a backfill would read, looks at a few rows, and says what it would cost. pageRows are those of a Bulk page as
-// configured, 0 for Salesforce's choice. A condition that Salesforce refuses is its error.
-func EstimateBackfill(ctx context.Context, client *sfapi.Client, ask *avro.Backfill, pageRows int, reserve float64) (Bill, error) {
+// Terms are what a bill depends on besides the org.
+type Terms struct {
+	PageRows int                        // of a Bulk page as configured; 0 for Salesforce's choice
+	Reserve  float64                    // share of the org's calls that is left to other apps
+	Fields   map[string]sfapi.Selection // by object, as configured
+	Rates    Rates                      // as measured
+}
+
+// EstimateBackfill counts what a backfill would read, looks at a few rows, and says what it would cost. A condition that
+// Salesforce refuses is its error.
+func EstimateBackfill(ctx context.Context, client *sfapi.Client, ask *avro.Backfill, terms Terms) (Bill, error) {
 	q := requestOf(&avro.Control{Backfill: ask})
-	bill := Bill{Reserve: reserve}
+	bill := Bill{Reserve: terms.Reserve}
 	if q.wrong != nil {
 		return bill, q.wrong
 	}
@@ -69,32 +83,45 @@ func EstimateBackfill(ctx context.Context, client *sfapi.Client, ask *avro.Backf
 			}
 			rows = int64(n)
 		}
-		line := q.line(object, rows, int64(pageRows))
-		size, err := rowBytes(ctx, client, object)
+		line := q.line(object, rows, int64(terms.PageRows))
+		size, err := rowBytes(ctx, client, object, terms.Fields[object])
 		if err != nil {
 			return bill, err
 		}
 		line.Bytes = int64(size * float64(rows))
+		line.reckon(&terms.Rates)
 		bill.Objects = append(bill.Objects, line)
 		bill.Calls, bill.Jobs, bill.Rows, bill.Bytes = bill.Calls+line.Calls, bill.Jobs+line.Jobs, bill.Rows+line.Rows, bill.Bytes+line.Bytes
+		bill.Minutes += line.Minutes
 	}
-	bill.Minutes = (float64(bill.Rows)/BillRowsPerSecond + float64(bill.Calls)*BillSecondsPerCall) / 60
 	u := client.Usage()
 	bill.Max, bill.Remaining = int64(u.Max), int64(u.Max-u.Used)
-	bill.Left = max(0, bill.Remaining-int64(math.Ceil(reserve*float64(bill.Max))))
+	bill.Left = max(0, bill.Remaining-int64(math.Ceil(terms.Reserve*float64(bill.Max))))
 	bill.Allowed = bill.Max == 0 || bill.Calls <= bill.Left
 	return bill, nil
 }
 
+// reckon says how long it takes: what was measured holds the time of the calls, what is assumed does not.
+func (l *BillLine) reckon(rates *Rates) {
+	rate, ok := rates.of(l.Object, l.Way == string(PhaseSnapshot))
+	if ok {
+		l.RowsPerSecond, l.Measured, l.MeasuredAt = rate.PerSecond, rate.Of, rate.At
+		l.Minutes = float64(l.Rows) / rate.PerSecond / 60
+		return
+	}
+	l.RowsPerSecond = BillRowsPerSecond
+	l.Minutes = (float64(l.Rows)/BillRowsPerSecond + float64(l.Calls)*BillSecondsPerCall) / 60
+}
+
 // rowBytes is how long a row of the object is on average, from a sample; 0 when the org has none.
-func rowBytes(ctx context.Context, client *sfapi.Client, object string) (float64, error) {
+func rowBytes(ctx context.Context, client *sfapi.Client, object string, chosen sfapi.Selection) (float64, error) {
 	columns := noteObjects[object].fields
 	if len(columns) == 0 {
 		d, err := client.Describe(ctx, object)
 		if err != nil {
 			return 0, err
 		}
-		columns = sfapi.FieldNames(sfapi.Schema(d, sfapi.Selection{}))
+		columns = sfapi.FieldNames(sfapi.Schema(d, chosen))
 	}
 	rows, size := 0, 0
 	soql := fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(columns, ", "), object, sampleRows)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"crosswalk/internal/avro"
+	"crosswalk/internal/sfapi"
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/org"
 	"crosswalk/producers/salesforce"
@@ -21,10 +22,15 @@ func TestBillIsWhatARunCosts(t *testing.T) {
 	p.settle()
 	for id, ask := range map[string]avro.Backfill{"query": {Since: ago(years)}, "snapshot": {}} {
 		ask.Objects = []string{"Account"}
-		bill, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, pageRows(t), 0.2)
+		bill, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, salesforce.Terms{PageRows: pageRows(t), Reserve: 0.2})
 		b.must(err)
 		if row := bill.Bytes / bill.Rows; row < 500 || row > 10_000 || bill.Minutes <= 0 || bill.Minutes > 1 {
 			t.Errorf("%s: the bill says %d bytes and %.1f minutes for %d rows", id, bill.Bytes, bill.Minutes, bill.Rows)
+		}
+		few, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, salesforce.Terms{Fields: map[string]sfapi.Selection{"Account": {Include: []string{"Phone"}}}})
+		b.must(err)
+		if few.Rows != bill.Rows || few.Bytes > bill.Bytes/3 {
+			t.Errorf("%s: of one chosen field it says %d bytes, of all %d", id, few.Bytes, bill.Bytes)
 		}
 		if want := bill.Remaining - bill.Max/5; bill.Max == 0 || bill.Left != want {
 			t.Errorf("%s: a reserve of a fifth of %d leaves %d of %d calls, want %d", id, bill.Max, bill.Left, bill.Remaining, want)
@@ -60,7 +66,7 @@ func TestBillOfNotes(t *testing.T) {
 			p := b.idle(kind)
 			for id, ask := range map[string]avro.Backfill{"rows": {}, "ids": {IDs: ids}, "window": {Since: ago(years)}} {
 				ask.Objects = []string{kind}
-				bill, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, 0, 0.2)
+				bill, err := salesforce.EstimateBackfill(b.ctx, b.client, &ask, salesforce.Terms{Reserve: 0.2})
 				b.must(err)
 				before := len(b.sim.Requests())
 				b.ask(id, ask)

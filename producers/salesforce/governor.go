@@ -25,12 +25,13 @@ type governor struct {
 
 	mu     sync.Mutex
 	pauses map[pauseKey]*pause
-	alarm  *pause // the event allocation runs out
+	past   map[work]time.Duration // how long pauses that are over lasted
+	alarm  *pause                 // the event allocation runs out
 }
 
 func newGovernor(client *sfapi.Client, reserve float64, every time.Duration) *governor {
 	g := &governor{
-		budget: client.Budget(), clients: map[work]*sfapi.Client{}, reserve: reserve, every: every, pauses: map[pauseKey]*pause{},
+		budget: client.Budget(), clients: map[work]*sfapi.Client{}, reserve: reserve, every: every, pauses: map[pauseKey]*pause{}, past: map[work]time.Duration{},
 	}
 	for _, w := range append(slices.Clone(kinds), workNeeded) {
 		g.clients[w] = client.Held(string(w), func(ctx context.Context, uses []sfapi.Quota) error { return g.admit(ctx, w, uses) })

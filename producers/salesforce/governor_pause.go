@@ -90,6 +90,9 @@ func (g *governor) end(key pauseKey, message string) {
 	g.mu.Lock()
 	p := g.pauses[key]
 	delete(g.pauses, key)
+	if p != nil {
+		g.past[key.work] += time.Since(p.since)
+	}
 	others := 0.0
 	for other := range g.pauses {
 		if other.work == key.work {
@@ -136,4 +139,19 @@ func (g *governor) paused() []pause {
 		return cmp.Or(cmp.Compare(slices.Index(kinds, a.work), slices.Index(kinds, b.work)), cmp.Compare(a.quota, b.quota))
 	})
 	return out
+}
+
+// waited returns for how long these kinds of work have waited so far, all together.
+func (g *governor) waited(kinds ...work) (total time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, w := range kinds {
+		total += g.past[w]
+	}
+	for key, p := range g.pauses {
+		if slices.Contains(kinds, key.work) {
+			total += time.Since(p.since)
+		}
+	}
+	return total
 }
