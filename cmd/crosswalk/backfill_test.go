@@ -191,6 +191,13 @@ func TestARunningProducerIsAsked(t *testing.T) {
 // platform starts a Kafka and a registry, and returns the configuration that names them.
 func platform(t *testing.T) string {
 	t.Helper()
+	address, url := platformAt(t)
+	return "kafka:\n  brokers: [\"" + address + "\"]\nschema_registry: {url: \"" + url + "\"}\n"
+}
+
+// platformAt starts them and returns their addresses.
+func platformAt(t *testing.T) (address, url string) {
+	t.Helper()
 	kafka, err := broker.Start(broker.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -206,5 +213,5 @@ func platform(t *testing.T) string {
 	}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
-	return "kafka:\n  brokers: [\"" + kafka.Addr() + "\"]\nschema_registry: {url: \"" + web.URL + "\"}\n"
+	return kafka.Addr(), web.URL
 }

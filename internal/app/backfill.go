@@ -52,8 +52,16 @@ func (a *App) Backfill(ctx context.Context, opts BackfillOptions) (BackfillAnswe
 	if org.Salesforce.Auth.Flow == "" {
 		return none, fmt.Errorf("org %q has no Salesforce configured; see orgs[].salesforce in deploy/example/crosswalk.yaml", orgName(org))
 	}
+	all, err := p.backfills(ctx, org)
+	if err != nil {
+		return none, err
+	}
+	var withdrawn []string
+	for _, old := range salesforce.Outdated(all, time.Now()) {
+		withdrawn = append(withdrawn, salesforce.WithdrawnKeys(org.Alias, old)...)
+	}
 	id := time.Now().UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:4])
-	err = a.writeControl(ctx, p, org, avro.Control{Kind: salesforce.AskBackfill, ID: id, Backfill: &opts.Ask}, id)
+	err = a.writeControl(ctx, p, org, avro.Control{Kind: salesforce.AskBackfill, ID: id, Backfill: &opts.Ask}, id, withdrawn...)
 	if err != nil {
 		return none, err
 	}
@@ -145,7 +153,11 @@ func (p *platform) requestedBackfills(ctx context.Context, org *config.Org) (map
 	}
 	prefix := salesforce.ControlKey(org.Alias, salesforce.AskBackfill, "")
 	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
-		if r.Value == nil || !strings.HasPrefix(string(r.Key), prefix) {
+		switch {
+		case !strings.HasPrefix(string(r.Key), prefix):
+			return nil
+		case r.Value == nil:
+			delete(out, strings.TrimPrefix(string(r.Key[len(prefix):]), "/"))
 			return nil
 		}
 		record, err := p.control(ctx, r.Value)
@@ -166,7 +178,11 @@ func (p *platform) knownBackfills(ctx context.Context, org *config.Org) ([]sales
 	}
 	prefix, last := orgName(org)+"/"+salesforce.BackfillSource, map[string][]byte{}
 	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
-		if r.Value != nil && strings.HasPrefix(string(r.Key), prefix) {
+		switch {
+		case !strings.HasPrefix(string(r.Key), prefix):
+		case r.Value == nil:
+			delete(last, string(r.Key))
+		default:
 			last[string(r.Key)] = slices.Clone(r.Value)
 		}
 		return nil
@@ -197,8 +213,9 @@ func (p *platform) knownBackfills(ctx context.Context, org *config.Org) ([]sales
 	return out, nil
 }
 
-// writeControl writes down what is asked for. name is what of the org it is about.
-func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c avro.Control, name string) error {
+// writeControl writes down what is asked for. name is what of the org it is about; withdrawn are the keys of former requests that
+// are forgotten.
+func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c avro.Control, name string, withdrawn ...string) error {
 	control := topicName(org, salesforce.ControlTopic)
 	k := a.cfg.Kafka
 	err := p.kafka.Ensure(ctx, topic.Spec{
@@ -222,8 +239,11 @@ func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c 
 		return err
 	}
 	defer writer.Close()
-	key := salesforce.ControlKey(org.Alias, c.Kind, name)
-	err = writer.Write(ctx, topic.Record{Topic: control, Key: []byte(key), Value: value})
+	records := []topic.Record{{Topic: control, Key: []byte(salesforce.ControlKey(org.Alias, c.Kind, name)), Value: value}}
+	for _, key := range withdrawn {
+		records = append(records, topic.Record{Topic: control, Key: []byte(key)})
+	}
+	err = writer.Write(ctx, records...)
 	if errors.Is(err, topic.ErrFenced) {
 		return errors.New("somebody else asked something of this org at the same time; ask again")
 	}

@@ -14,6 +14,7 @@ import (
 	"crosswalk/internal/avro"
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/org"
+	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce"
 )
 
@@ -301,5 +302,55 @@ func TestBackfillsWhileEverythingHappens(t *testing.T) {
 			b.compare("Account")
 			b.compare("Contact")
 		})
+	}
+}
+
+// TestAWithdrawnBackfillIsForgotten removes the request of one that is over, as whoever asks for another does with old ones: what
+// became of it goes as well, at once or at the next start, and it is not done again.
+func TestAWithdrawnBackfillIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 28, Accounts: 10}})
+	withdraw := func(id string) {
+		for _, key := range salesforce.WithdrawnKeys("", id) {
+			b.say(key, nil)
+		}
+	}
+	p := b.start()
+	p.settle()
+	for _, id := range []string{"b1", "b2", "b3"} {
+		b.ask(id, avro.Backfill{Objects: []string{"Account"}, Since: ago(time.Hour)})
+		b.awaitBackfill(p, id, salesforce.BackfillDone)
+	}
+	withdraw("b1")
+	b.await(p, func(s salesforce.Status) bool { return len(s.Backfills) == 2 })
+	p.end()
+	withdraw("b2")
+	before := len(b.sim.Requests())
+	p = b.start()
+	b.await(p, func(s salesforce.Status) bool { return len(s.Backfills) == 1 && s.Phase == "streaming" })
+	if s := p.Status(); s.Backfills[0].ID != "b3" {
+		t.Errorf("it knows of %+v", s.Backfills)
+	}
+	b.ask("b4", avro.Backfill{Objects: []string{"Account"}, Since: ago(time.Hour)})
+	b.awaitBackfill(p, "b4", salesforce.BackfillDone)
+	counted := 0
+	for _, r := range b.sim.Requests()[before:] {
+		if strings.Contains(call(r), "COUNT() FROM Account WHERE SystemModstamp") {
+			counted++
+		}
+	}
+	if counted != 1 {
+		t.Errorf("%d backfills were begun, want one", counted)
+	}
+	kept := map[string]bool{}
+	_, err := b.kafka.ReadAll(b.ctx, []string{"crosswalk.position"}, func(r topic.Record) error {
+		if id, ok := strings.CutPrefix(string(r.Key), "default/backfill/"); ok {
+			kept[id] = r.Value != nil
+		}
+		return nil
+	})
+	b.must(err)
+	if want := map[string]bool{"b1": false, "b2": false, "b3": true, "b4": true}; !maps.Equal(kept, want) {
+		t.Errorf("crosswalk.position keeps %v, want %v", kept, want)
 	}
 }

@@ -32,7 +32,11 @@ const backfillKey = "backfill"
 func (l *loop) recallBackfills(ctx context.Context) error {
 	prefix := l.org() + "/" + BackfillSource
 	_, err := l.cfg.Kafka.ReadAll(ctx, []string{l.topics.position}, func(r topic.Record) error {
-		if r.Value == nil || !strings.HasPrefix(string(r.Key), prefix) {
+		if !strings.HasPrefix(string(r.Key), prefix) {
+			return nil
+		}
+		if r.Value == nil {
+			delete(l.desk.states, string(r.Key[len(prefix):]))
 			return nil
 		}
 		id, body, err := avro.Unframe(r.Value)
@@ -79,6 +83,9 @@ func (c *clerk) run(ctx context.Context) error {
 	ticker := time.NewTicker(min(releaseEvery, c.cfg.BackfillPause))
 	defer ticker.Stop()
 	for {
+		if err := c.forget(ctx, c.desk.withdrawn()); err != nil {
+			return unlessEnded(ctx, err)
+		}
 		for _, b := range c.desk.changes() {
 			if err := c.accept(ctx, b); err != nil {
 				return unlessEnded(ctx, err)
@@ -210,6 +217,23 @@ func (c *clerk) keep(ctx context.Context, b *Backfill) error {
 	}
 	if err := c.writer.Write(ctx, topic.Record{Topic: c.topics.position, Key: []byte(c.org() + "/" + source), Value: value}); err != nil {
 		return fmt.Errorf("store backfill %s: %w", b.ID, err)
+	}
+	c.show()
+	return nil
+}
+
+// forget removes what became of backfills that nobody asks for any more. A request is always withdrawn before, else it would be
+// done once more.
+func (c *clerk) forget(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	gone := make([]topic.Record, len(ids))
+	for i, id := range ids {
+		gone[i] = topic.Record{Topic: c.topics.position, Key: []byte(c.org() + "/" + BackfillSource + id)}
+	}
+	if err := c.writer.Write(ctx, gone...); err != nil {
+		return fmt.Errorf("forget old backfills: %w", err)
 	}
 	c.show()
 	return nil

@@ -46,6 +46,32 @@ func (d *desk) ask(q *request) {
 	}
 }
 
+// forget drops a request that was withdrawn. What became of it is forgotten by the clerk, when nothing more becomes of it.
+func (d *desk) forget(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if b := d.states[id]; b != nil && !b.State.Over() {
+		return // it is withdrawn by a cancellation only
+	}
+	delete(d.asked, id)
+	maps.DeleteFunc(d.steers, func(_, s steer) bool { return s.backfill == id })
+	d.wake()
+}
+
+// withdrawn takes the backfills off the desk that are over and that nobody asks for any more.
+func (d *desk) withdrawn() (ids []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, b := range d.states {
+		if d.asked[id] == nil && b.State.Over() {
+			ids = append(ids, id)
+			delete(d.states, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // steer takes a pause, resume or cancel, and interrupts the work that it is about.
 func (d *desk) steer(s steer) {
 	d.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"crosswalk/internal/avro"
@@ -92,6 +93,9 @@ func (c *control) take(ctx context.Context, r *topic.Record, activate func(field
 	if r.Value == nil {
 		if string(r.Key) == ControlKey(c.cfg.Org, AskActivate, "") {
 			return activate(c.cfg.LinkField)
+		}
+		if id, ok := strings.CutPrefix(string(r.Key), ControlKey(c.cfg.Org, AskBackfill, "")+"/"); ok {
+			c.desk.forget(id)
 		}
 		return nil
 	}
