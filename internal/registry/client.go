@@ -177,10 +177,16 @@ func (c *Client) Versions(ctx context.Context, subject string) ([]string, error)
 	return texts, nil
 }
 
-// Check asks the registry for its subjects, to see that it is there and lets us in.
+// Check asks the registry for its subjects, to see that it is there and lets us in. One that does not list them but says so as
+// registries do is there: only to register and to read schemas are needed.
 func (c *Client) Check(ctx context.Context) error {
 	var subjects []string
-	if err := c.do(ctx, http.MethodGet, "/subjects", nil, &subjects); err != nil {
+	err := c.do(ctx, http.MethodGet, "/subjects", nil, &subjects)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Code != 0 && (refused.Status == http.StatusNotFound || refused.Status == http.StatusMethodNotAllowed) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("reach schema registry: %w", err)
 	}
 	return nil

@@ -142,6 +142,21 @@ func TestClientSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// TestCheckNeedsNoList: a registry that lists nothing is one if it says so as registries do; a page that is not there is none.
+func TestCheckNeedsNoList(t *testing.T) {
+	t.Parallel()
+	for body, fine := range map[string]bool{`{"error_code":404,"message":"HTTP 404 Not Found"}`: true, "<html>Not Found</html>": false} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(body))
+		}))
+		if err := NewClient(s.URL, fast).Check(t.Context()); (err == nil) != fine {
+			t.Errorf("%s: %v", body, err)
+		}
+		s.Close()
+	}
+}
+
 func TestClientWithoutRegistry(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.NotFoundHandler())
