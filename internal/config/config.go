@@ -204,14 +204,18 @@ type ERPSource struct {
 	SkipRows  []string `yaml:"skip_rows"` // regular expressions: rows whose first cell that is not empty matches are left out
 
 	// What the columns mean. A column may be a path into an object ("address.city"), or several joined by " + ".
-	Preset        string            `yaml:"preset"`         // a mapping that comes with Crosswalk; what is set here goes before it
-	Columns       map[string]string `yaml:"columns"`        // member of the customer -> column; default for JSON: the members' own names
-	Optional      []string          `yaml:"optional"`       // members whose column may be missing from the source; default none
-	Constants     map[string]string `yaml:"constants"`      // member of the customer -> the value of rows that have none
-	KeySeparator  string            `yaml:"key_separator"`  // between the columns that number, company or identifier are joined from; default "-"
-	Attributes    string            `yaml:"attributes"`     // all (default): every unmapped column; none
-	DeletedColumn string            `yaml:"deleted_column"` // a row with one of deleted_values there deletes its customer; default none
-	DeletedValues []string          `yaml:"deleted_values"` // default true
+	Preset       string            `yaml:"preset"`        // a mapping that comes with Crosswalk; what is set here goes before it
+	Columns      map[string]string `yaml:"columns"`       // member of the customer -> column; default for JSON: the members' own names
+	Optional     []string          `yaml:"optional"`      // members whose column may be missing from the source; default none
+	Constants    map[string]string `yaml:"constants"`     // member of the customer -> the value of rows that have none
+	KeySeparator string            `yaml:"key_separator"` // between the columns that number, company or identifier are joined from; default "-"
+	Attributes   string            `yaml:"attributes"`    // all (default): every unmapped column; none
+	// ZerosMayChange takes a number of a file that differs from a published one by leading zeros only for another customer. Default
+	// false: the file is refused, because spreadsheets take zeros away.
+	ZerosMayChange bool `yaml:"zeros_may_change"`
+
+	DeletedColumn string   `yaml:"deleted_column"` // a row with one of deleted_values there deletes its customer; default none
+	DeletedValues []string `yaml:"deleted_values"` // default true
 
 	// How the texts of columns are read.
 	NullText        []string `yaml:"null_text"`        // cell texts that mean null; default: the empty cell

@@ -14,6 +14,7 @@ import (
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
+	"crosswalk/internal/config"
 	"crosswalk/producers/erp/rows"
 	"crosswalk/schemas"
 )
@@ -306,5 +307,38 @@ func TestAnEndedContextEndsAnImport(t *testing.T) {
 	cancel()
 	if _, err := ImportFile(ctx, b.config, Import{Path: b.file(importHead + "C1,Acme,1,\n"), Source: source("ar", "delta")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+func TestAFileThatLostItsZerosIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	load := func(s config.ERPSource, text string) error {
+		_, err := ImportFile(b.ctx, b.config, Import{Path: b.file("Co,No,Name,Balance\n" + text), Source: s})
+		return err
+	}
+	s := source("ar", "delta")
+	s.Columns["company"] = "Co"
+	b.must(load(s, "01,0042,Acme,1\n01,43,Beta,2\n01,A07,Gamma,3\n"))
+	before := len(b.records())
+	for _, text := range []string{"1,42,Acme,1\n", "01,99,New,1\n01,42,Acme,1\n01,042,Acme,1\n", "1,43,Beta,2\n"} {
+		var lost *LostZerosError
+		var fault *SourceError
+		if err := load(s, text); !errors.As(err, &lost) || !errors.As(err, &fault) || !strings.Contains(err.Error(), "zeros_may_change") {
+			t.Errorf("%q: error %v", text, err)
+		}
+	}
+	if after := len(b.records()); after != before {
+		t.Errorf("refused files wrote %d records", after-before)
+	}
+	// Zeros that come back, letters, another source, and both numbers at once are no damage.
+	b.must(load(s, "01,043,Beta,2\n01,A7,Delta,3\n01,0042,Acme,1\n01,42,Other,1\n"))
+	other := source("other", "delta")
+	other.Columns["company"] = "Co"
+	b.must(load(other, "1,0042,Acme,1\n"))
+	s.ZerosMayChange = true
+	b.must(load(s, "1,43,Beta,2\n"))
+	if got := b.live(); !strings.Contains(got, "1/43=Beta") || !strings.Contains(got, "01/42=Other") {
+		t.Errorf("the topic holds %s", got)
 	}
 }

@@ -41,7 +41,7 @@ type job struct {
 	name     string // of what is read, for people
 	open     func() (rows.Reader, error)
 	inHand   bool                        // all that is read is here: what cannot be read is the source's own fault
-	columns  bool                        // a column that no row has is a mistake in the mapping
+	columns  bool                        // a file: a column that no row has is a mistake in the mapping, and spreadsheets may have damaged numbers
 	wants    string                      // the one key that may be read; empty: any
 	full     bool                        // what is not named is deleted
 	lastWins bool                        // of two rows of a customer the last counts; else the first, and the second is rejected
@@ -160,6 +160,11 @@ func (j *job) row(m *mapping.Mapper, row rows.Row, each func(*mapping.Mapper, ro
 // run publishes what survey has seen.
 func (j *job) run(ctx context.Context, s *session) error {
 	j.result.Published, j.result.Unchanged, j.result.Deleted, j.result.DeletesWithheld = 0, 0, 0, ""
+	if j.columns && !j.source.ZerosMayChange {
+		if lost := s.lostZeros(j.source.Name, j.counts); lost != nil {
+			return &SourceError{lost}
+		}
+	}
 	gone, err := j.toDelete(s)
 	if err != nil {
 		return err

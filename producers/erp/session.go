@@ -186,6 +186,13 @@ func (s *session) gone(source string, named func(string) bool, share float64) ([
 	return s.known.missing(source, named, share)
 }
 
+// lostZeros tells of a list whose numbers have lost zeros.
+func (s *session) lostZeros(source string, named map[string]int64) *LostZerosError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known.lostZeros(source, named)
+}
+
 // since reports whether somebody has published customers of the source under a later epoch.
 func (s *session) since(source string, epoch int64) bool {
 	s.mu.Lock()
