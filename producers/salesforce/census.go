@@ -15,9 +15,10 @@ import (
 	"crosswalk/producers/salesforce/handover"
 )
 
-// censusRange is how many of our records are compared at a time: the ids of the org in their range are held as hashes of
-// 8 bytes, so that a census takes 8 MB whatever the org's size, and goes on at the range where it was interrupted.
-const censusRange = 1_000_000
+// sweepRange is how many of our records are compared at a time, unless the configuration says otherwise: the ids of the org
+// in their range are held as hashes of 8 bytes, so that a census takes 8 MB whatever the org's size, and goes on at the range
+// where it was interrupted.
+const sweepRange = 1_000_000
 
 // census compares all ids of an entity with what is stored (facts 5.4: no event tells of what is deleted for good). What
 // the org does not list is read by id, which alone decides: a record may have been created meanwhile. The Contacts of an
@@ -102,7 +103,7 @@ var (
 func (l *loop) censusOf(ctx context.Context, name, after string, start time.Time) (last string, more bool, err error) {
 	records := 0
 	err = l.scanLive(name, after, "", func(id string, _ handover.Record) error {
-		if records == censusRange {
+		if records == l.cfg.SweepRange {
 			more = true
 			return errEnough
 		}
@@ -119,7 +120,7 @@ func (l *loop) censusOf(ctx context.Context, name, after string, start time.Time
 	}
 	listed := newHashes(records)
 	err = l.list(ctx, listing{
-		entity: name, schema: change.NewSchema(name, []change.Field{{Name: "Id"}}), clause: between(after, upTo), bulk: records > bulkFrom, work: workSweep,
+		entity: name, schema: change.NewSchema(name, []change.Field{{Name: "Id"}}), clause: between(after, upTo), bulk: records > l.cfg.ListJob, work: workSweep,
 	}, func(rows []change.Row) error {
 		for _, row := range rows {
 			listed.add(row.ID)

@@ -188,8 +188,7 @@ func (l *loop) changes(ctx context.Context, name string, p handover.Purpose, dif
 		listing: listing{entity: name, schema: e.columns("SystemModstamp", "IsDeleted"), clause: f.clause(), all: true, work: workPoll},
 		purpose: p, differs: differs(settled),
 		passed: func(last change.Row) {
-			f := l.feeds[name]
-			f.Stamp, f.ID = last.Get("SystemModstamp").Int(), last.ID
+			l.feeds[name].pass(last.Get("SystemModstamp").Int(), last.ID, settled)
 			l.moved = true
 		},
 	})

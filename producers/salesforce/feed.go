@@ -23,6 +23,9 @@ type feed struct {
 	// none is.
 	Stamp int64
 	ID    string
+	// Settled is what a poll under way covers when it is through, server time: as of when it was begun, also when it was
+	// interrupted since. A row that was saved before the place and committed after that is behind it, and the next poll's.
+	Settled int64
 
 	Swept      int64  // when the last comparison of all ids began that came to its end
 	SweepFrom  int64  // when the one under way began; 0: none
@@ -38,14 +41,26 @@ type feed struct {
 func (f *feed) reach(asof int64) {
 	f.Covered, f.Gone = max(f.Covered, asof), max(f.Gone, asof)
 	f.Swept, f.Refreshed = max(f.Swept, asof), max(f.Refreshed, asof)
-	f.SweepFrom, f.SweepAfter, f.Stamp, f.ID = 0, "", 0, ""
+	f.SweepFrom, f.SweepAfter = 0, ""
+	f.Stamp, f.ID, f.Settled = 0, "", 0
+}
+
+// pass notes the place of a poll that covers what was settled when it was begun: everything up to it is published.
+func (f *feed) pass(stamp int64, id string, settled time.Time) {
+	if f.Stamp == 0 {
+		f.Settled = settled.UnixMilli()
+	}
+	f.Stamp, f.ID = stamp, id
 }
 
 // over notes what a poll or a reconciliation has covered: changes that were saved by settled, deletions by gone.
 func (f *feed) over(settled, gone time.Time) {
-	f.Covered = max(f.Covered, settled.UnixMilli())
-	f.Gone = max(f.Gone, gone.UnixMilli())
-	f.Stamp, f.ID = 0, ""
+	covered := settled.UnixMilli()
+	if f.Stamp != 0 {
+		covered = min(covered, f.Settled)
+	}
+	f.Covered, f.Gone = max(f.Covered, covered), max(f.Gone, gone.UnixMilli())
+	f.Stamp, f.ID, f.Settled = 0, "", 0
 }
 
 // feedOverlap is how far a query by SystemModstamp reaches back behind what is covered: longer than any transaction,

@@ -103,6 +103,13 @@ func TestAPollGoesOnBehindWhatIsPublished(t *testing.T) {
 	if got, want := f.clause(), "WHERE SystemModstamp > 2026-11-22T12:00:00Z OR (SystemModstamp = 2026-11-22T12:00:00Z AND Id > '003000000000001AAA') ORDER BY SystemModstamp, Id"; got != want {
 		t.Errorf("in the middle of a poll: %s", got)
 	}
+	f.Stamp = 0
+	f.pass(start.UnixMilli(), "003000000000001AAA", start.Add(time.Minute))
+	f.pass(start.UnixMilli(), "003000000000002AAA", start.Add(time.Hour)) // by the next process
+	if f.over(start.Add(time.Hour), start); f.Covered != start.Add(time.Minute).UnixMilli() {
+		t.Errorf("a poll that was interrupted for an hour covers %s, want what it covered when it was begun", moment(f.Covered))
+	}
+	f.Covered = start.UnixMilli()
 	f.over(start.Add(-time.Hour), start.Add(-time.Hour))
 	if f.Covered != start.UnixMilli() || f.Gone != start.UnixMilli() || f.Stamp != 0 {
 		t.Errorf("what is covered went back: %+v", f)

@@ -2,7 +2,6 @@ package salesforce_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"slices"
 	"testing"
@@ -10,11 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"crosswalk/internal/avro"
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/cdc"
 	"crosswalk/internal/simulator/org"
-	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce"
 )
 
@@ -48,31 +45,6 @@ func (b *bench) pass(p *life, c *clock, d time.Duration) {
 // refusals counts how often a replay id was refused.
 func (b *bench) refusals() int64 { return b.sim.Stream().Stats().TooOld }
 
-// awaitPosition waits until the stored position says that the stream was read to its end at a time, or later.
-func (b *bench) awaitPosition(p *life, at time.Time) {
-	b.t.Helper()
-	b.await(p, func(salesforce.Status) bool {
-		var stored struct{ Position struct{ At int64 } }
-		_, err := b.kafka.ReadAll(b.ctx, []string{"crosswalk.position"}, func(r topic.Record) error {
-			id, body, err := avro.Unframe(r.Value)
-			if err != nil || string(r.Key) != "default/stream" {
-				return err
-			}
-			text, err := b.registry.Schema(b.ctx, id)
-			if err != nil {
-				return err
-			}
-			position, err := avro.DecodePosition(text, body)
-			if err != nil {
-				return err
-			}
-			return json.Unmarshal([]byte(position.Detail["handover"]), &stored)
-		})
-		b.must(err)
-		return stored.Position.At >= at.UnixMilli()
-	})
-}
-
 // TestASilentOrgKeepsItsPosition loses the session after 73 hours of silence: the id of the last event is refused because of
 // its age alone, and nothing is read again, neither by this process nor by the next one.
 func TestASilentOrgKeepsItsPosition(t *testing.T) {
@@ -96,7 +68,7 @@ func TestASilentOrgKeepsItsPosition(t *testing.T) {
 func TestASilentOrgKeepsItsPositionOverARestart(t *testing.T) {
 	t.Parallel()
 	b, p, c := idle(t, cdc.Options{})
-	b.awaitPosition(p, c.now().Add(-time.Minute))
+	b.awaitStoredPosition(p, func(s positionStored) bool { return s.Position.At >= c.now().Add(-time.Minute).UnixMilli() })
 	before, audits := b.records("salesforce.account", "salesforce.contact"), b.audits()
 	p.end()
 	p = b.start()
@@ -197,14 +169,14 @@ func TestTheReplayAgeIsToldInTime(t *testing.T) {
 	}
 }
 
-// gathered is the value of a metric without labels.
+// gathered is the value of a gauge or a counter without labels.
 func gathered(b *bench, from prometheus.Gatherer, name string) float64 {
 	b.t.Helper()
 	families, err := from.Gather()
 	b.must(err)
 	for _, f := range families {
 		if f.GetName() == name {
-			return f.GetMetric()[0].GetGauge().GetValue()
+			return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
 		}
 	}
 	b.t.Fatalf("there is no metric %s", name)

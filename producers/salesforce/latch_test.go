@@ -1,6 +1,9 @@
 package salesforce_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -83,10 +86,63 @@ func newJob(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/jobs/query")
 }
 
-// querying matches queries of pages that contain a text.
-func querying(text string) func(*http.Request) bool {
-	return func(r *http.Request) bool {
-		soql, err := url.QueryUnescape(r.URL.Query().Get("q"))
-		return err == nil && strings.Contains(soql, text)
+// nextPage matches requests for pages of a query behind its first.
+func nextPage(r *http.Request) bool {
+	return strings.Contains(r.URL.Path, "/query/") && !strings.Contains(r.URL.Path, "/jobs/")
+}
+
+// jobQuery is the query of a request that creates a Bulk job, which it leaves to be read.
+func jobQuery(r *http.Request) string {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var job struct{ Query string }
+	if err != nil || json.Unmarshal(body, &job) != nil {
+		return ""
 	}
+	return job.Query
+}
+
+// jobsOf takes down the queries of all Bulk jobs, and hands requests on to another hook, if any.
+type jobsOf struct {
+	next func(*http.Request) *simulator.Fault
+
+	mu   sync.Mutex
+	list []string
+}
+
+// fault is the simulator's hook.
+func (j *jobsOf) fault(r *http.Request) *simulator.Fault {
+	if newJob(r) {
+		query := jobQuery(r)
+		j.mu.Lock()
+		j.list = append(j.list, query)
+		j.mu.Unlock()
+	}
+	if j.next == nil {
+		return nil
+	}
+	return j.next(r)
+}
+
+// like returns the queries with a beginning.
+func (j *jobsOf) like(beginning string) (found []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, q := range j.list {
+		if strings.HasPrefix(q, beginning) {
+			found = append(found, q)
+		}
+	}
+	return found
+}
+
+// queries are the SOQL texts with a beginning that were asked for page by page.
+func (b *bench) queries(beginning string) (found []string) {
+	for _, r := range b.sim.Requests() {
+		values, err := url.ParseQuery(r.Query)
+		if q := values.Get("q"); err == nil && strings.HasPrefix(q, beginning) {
+			found = append(found, q)
+		}
+	}
+	return found
 }

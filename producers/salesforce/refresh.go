@@ -132,7 +132,7 @@ func (l *loop) recalculated(name string, rec handover.Record, row change.Row) bo
 func (l *loop) many(name string) (bool, error) {
 	n := 0
 	err := l.scanLive(name, "", "", func(string, handover.Record) error {
-		if n++; n > bulkFrom {
+		if n++; n > l.cfg.ListJob {
 			return errEnough
 		}
 		return nil

@@ -95,6 +95,9 @@ type Config struct {
 	BackfillPause  time.Duration // how long a paused backfill keeps a snapshot's window open; default 24 hours
 	BackfillRows   int           // records that a backfill lists and reads at a time; default 2,000, which is also the most
 	BackfillJob    int           // from how many rows on a bulk job lists a backfill's ids; default 50,000
+	PollRows       int           // after how many listed records a poll, or a reconciliation, keeps its place; default 2,000
+	SweepRange     int           // records that a sweep compares at a time; default 1,000,000, which takes 8 MB
+	ListJob        int           // from how many records on a bulk job lists those of a sweep or a refresh; default 20,000
 	PageParallel   int           // result pages read at a time; default 2
 	APIReserve     *float64      // share of the org's daily calls that is left to its other apps; default 0.2
 	LimitsEvery    time.Duration // how often /limits is read, more often before paused reading goes on; default 10 minutes
@@ -134,6 +137,15 @@ func (c *Config) fill() error {
 		if *d <= 0 {
 			*d = fallback
 		}
+	}
+	if c.PollRows <= 0 {
+		c.PollRows = readLimit
+	}
+	if c.SweepRange <= 0 {
+		c.SweepRange = sweepRange
+	}
+	if c.ListJob <= 0 {
+		c.ListJob = surveyJobFrom
 	}
 	if c.PageParallel <= 0 {
 		c.PageParallel = 2

@@ -48,8 +48,8 @@ func (q listing) soql() string {
 	return strings.TrimSpace("SELECT " + strings.Join(sfapi.FieldNames(q.schema), ", ") + " FROM " + q.entity + " " + q.clause)
 }
 
-// bulkFrom is from how many records on a Bulk job is cheaper than pages of 2,000.
-const bulkFrom = 20_000
+// surveyJobFrom is from how many records on a Bulk job is cheaper than pages of 2,000, unless the configuration says otherwise.
+const surveyJobFrom = 20_000
 
 // listChunk is how many rows are one input of the loop, at most: so few that events do not wait for them.
 const listChunk = 200
@@ -191,8 +191,7 @@ type survey struct {
 	listing
 	purpose handover.Purpose
 	differs func(rec handover.Record, row change.Row) bool
-	// passed, when not nil, is told in the loop of a row up to which everything is published, about every readLimit
-	// rows: where a survey that goes on after a crash need not begin again.
+	// passed, when not nil, is told in the loop of a row up to which everything is published, about every PollRows rows: where a survey that goes on after a crash need not begin again.
 	passed func(last change.Row)
 }
 
@@ -212,7 +211,7 @@ func (l *loop) survey(ctx context.Context, s survey) error {
 			}
 			return keys, nil
 		})
-		if since += len(rows); err != nil || s.passed == nil || since < readLimit {
+		if since += len(rows); err != nil || s.passed == nil || since < l.cfg.PollRows {
 			return err
 		}
 		since = 0

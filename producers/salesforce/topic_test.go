@@ -1,6 +1,7 @@
 package salesforce_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -192,4 +193,68 @@ func (b *bench) compare(object string) {
 			b.t.Errorf("I7: the topic has %s %s, the org does not", object, id)
 		}
 	}
+}
+
+// positionStored is what the next owner finds of a stream, as far as tests look at it.
+type positionStored struct {
+	Position struct{ At int64 }
+	Feeds    map[string]feedStored
+}
+
+// feedStored is what it finds of an entity.
+type feedStored struct {
+	Covered    int64
+	Stamp      int64
+	ID         string
+	SweepAfter string
+}
+
+// awaitStoredPosition waits until the stored position is as wanted.
+func (b *bench) awaitStoredPosition(p *life, wanted func(positionStored) bool) {
+	b.t.Helper()
+	b.await(p, func(salesforce.Status) bool {
+		var stored positionStored
+		_, err := b.kafka.ReadAll(b.ctx, []string{"crosswalk.position"}, func(r topic.Record) error {
+			id, body, err := avro.Unframe(r.Value)
+			if err != nil || string(r.Key) != "default/stream" {
+				return err
+			}
+			text, err := b.registry.Schema(b.ctx, id)
+			if err != nil {
+				return err
+			}
+			position, err := avro.DecodePosition(text, body)
+			if err != nil {
+				return err
+			}
+			stored = positionStored{}
+			return json.Unmarshal([]byte(position.Detail["handover"]), &stored)
+		})
+		b.must(err)
+		return wanted(stored)
+	})
+}
+
+// awaitFeed waits until what is stored of an entity is as wanted.
+func (b *bench) awaitFeed(p *life, name string, wanted func(feedStored) bool) {
+	b.t.Helper()
+	b.awaitStoredPosition(p, func(s positionStored) bool { return wanted(s.Feeds[name]) })
+}
+
+// headers are those of every record of a key, in their order.
+func (b *bench) headers(name, key string) (out []map[string]string) {
+	b.t.Helper()
+	_, err := b.kafka.ReadAll(b.ctx, []string{name}, func(r topic.Record) error {
+		if string(r.Key) != key {
+			return nil
+		}
+		of := map[string]string{}
+		for _, h := range r.Headers {
+			of[h.Key] = string(h.Value)
+		}
+		out = append(out, of)
+		return nil
+	})
+	b.must(err)
+	return out
 }
