@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"crosswalk/internal/change"
+	"crosswalk/internal/registry"
+	"crosswalk/internal/sfapi"
+	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
 )
 
@@ -145,6 +148,26 @@ func TestHashesOfIds(t *testing.T) {
 	for i := range 1000 {
 		if !h.has(fmt.Sprintf("001%015d", 2*i)) || h.has(fmt.Sprintf("001%015d", 2*i+1)) {
 			t.Fatalf("the set is wrong about %d", i)
+		}
+	}
+}
+
+// TestTheRulesTimesAreTheDefaults holds what Part C names: S4, H3, H15, H16.
+func TestTheRulesTimesAreTheDefaults(t *testing.T) {
+	t.Parallel()
+	c := Config{Client: &sfapi.Client{}, Tokens: &sfapi.TokenSource{}, Kafka: &topic.Client{}, Registry: &registry.Client{}, StateDir: "x"}
+	if err := c.fill(); err != nil {
+		t.Fatal(err)
+	}
+	for rule, got := range map[string][2]time.Duration{
+		"S4: events are kept":             {c.Retention, 72 * time.Hour},
+		"H15: at least every":             {c.ReconcileEvery, 15 * time.Minute},
+		"H15: less":                       {feedOverlap, 15 * time.Minute},
+		"H16: silence_limit":              {c.SilenceLimit, 5 * time.Minute},
+		"a proof that nothing was missed": {c.Retention / proofShare, time.Hour},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s %s, want %s", rule, got[0], got[1])
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/org"
 	"crosswalk/producers/salesforce"
@@ -17,6 +19,8 @@ func TestALostEventIsRepaired(t *testing.T) {
 	b := setup(t, simulator.Config{Org: org.Config{Seed: 31, Accounts: 20, Contacts: 20, Now: c.now}})
 	b.impatient()
 	b.config.PollEvery, b.config.SilenceLimit = time.Hour, time.Hour
+	registered := prometheus.NewPedanticRegistry()
+	b.config.Metrics = salesforce.NewMetrics(registered)
 	p := b.start()
 	p.settle()
 	contacts := b.ids("Contact")
@@ -31,6 +35,68 @@ func TestALostEventIsRepaired(t *testing.T) {
 	if s := p.Status(); s.Epoch != 1 || len(s.Polled) != 0 {
 		t.Errorf("three lost events cost more than their repair: %+v", s)
 	}
+	for _, id := range contacts[1:3] {
+		headers := b.headers("salesforce.contact", id)
+		if last := headers[len(headers)-1]; len(headers) != 2 || last["op"] != "repair" {
+			t.Errorf("contact %s was published %d times, at last with op %q", id, len(headers), last["op"])
+		}
+	}
+	if n := gathered(b, registered, "crosswalk_salesforce_repaired_total"); n != 3 {
+		t.Errorf("the alarm counts %v repaired records, want 3", n)
+	}
+	repaired := int64(0)
+	for _, h := range b.holes("missed_events") {
+		if h.State != "closed" || h.Bounds == nil || len(h.Bounds.IDs) == 0 {
+			t.Errorf("the audit says %+v of lost events", h)
+		}
+		repaired += int64(number(h.Detail["records"]))
+	}
+	if repaired != 3 {
+		t.Errorf("the audit tells of %d repaired records, want 3", repaired)
+	}
+}
+
+// TestAReconciliationReadsTheListOfDeletions deletes for good, of which only that list tells.
+func TestAReconciliationReadsTheListOfDeletions(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 35, Accounts: 20, Contacts: 40, Now: c.now}})
+	b.impatient()
+	b.config.PollEvery, b.config.SilenceLimit, b.config.SweepEvery = time.Hour, time.Hour, -1
+	p := b.start()
+	p.settle()
+	c.forward(3 * time.Minute)
+	account, contacts := b.purgeUnheard()
+	c.forward(3 * time.Minute) // it tells whole minutes
+	b.converge(p, "Account")
+	b.converge(p, "Contact")
+	b.await(p, func(s salesforce.Status) bool { return s.Counts.Repaired == int64(1+len(contacts)) })
+	headers := b.headers("salesforce.account", account)
+	if last := headers[len(headers)-1]; last["op"] != "repair" {
+		t.Errorf("the tombstone has op %q", last["op"])
+	}
+}
+
+// TestAReconciliationBeginsWhereTheLastOneEnded loses an event and stops the producer before it could notice: the next one
+// asks for what was changed since the last reconciliation, not since its own start.
+func TestAReconciliationBeginsWhereTheLastOneEnded(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 36, Accounts: 20, Now: c.now}})
+	b.config.PollEvery, b.config.SilenceLimit, b.config.ReconcileEvery = time.Hour, time.Hour, time.Hour
+	p := b.start()
+	b.await(p, allReady)
+	accounts := b.ids("Account")
+	c.forward(time.Minute)
+	b.must(b.sim.Org().Update("Account", accounts[0], org.Fields{"Phone": "heard"}))
+	p.settle()
+	b.unheard(func(o *org.Org) error { return o.Update("Account", accounts[1], org.Fields{"Phone": "lost"}) })
+	p.end()
+	c.forward(time.Hour)
+	b.impatient()
+	p = b.start()
+	b.converge(p, "Account")
+	b.await(p, func(s salesforce.Status) bool { return s.Counts.Repaired == 1 })
 }
 
 // TestADeadSubscriptionIsRenewed is H16: a subscription that carries nothing although records change is made anew.
