@@ -26,6 +26,7 @@ func idle(t *testing.T, events cdc.Options) (b *bench, p *life, c *clock) {
 	})
 	b.impatient()
 	b.config.SilenceLimit, b.config.PollEvery = time.Hour, time.Hour
+	b.config.SafetyLag = 30 * time.Second // more than the clock that is learned from Salesforce's replies is ahead at most
 	p = b.start()
 	b.await(p, allReady)
 	b.must(b.sim.Org().Update("Account", b.ids("Account")[0], org.Fields{"Phone": "the last for days"}))
