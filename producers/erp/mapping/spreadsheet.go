@@ -22,22 +22,29 @@ var (
 	hashes     = regexp.MustCompile(`^#+$|^#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|NV|WERT!|BEZUG!)$`)
 )
 
-// mangled says what a spreadsheet has done to an identifying value; empty: nothing that can be told from the value alone.
+// mangled says what a spreadsheet has done to an identifying value; empty: nothing that can be told from the value alone. It is asked
+// of every row, so the patterns are tried on few.
 func mangled(text string) string {
+	if text == "" || strings.Trim(text, "0123456789") == "" {
+		return ""
+	}
 	switch {
-	case scientific.MatchString(text):
+	case strings.ContainsAny(text, "eE") && scientific.MatchString(text):
 		return fmt.Sprintf("%q was mangled by a spreadsheet, its digits are lost; export the column as text", text)
-	case dated.MatchString(text):
+	case len(text) <= longestDate && strings.ContainsAny(text, "-./ ") && dated.MatchString(text):
 		return fmt.Sprintf("%q was mangled by a spreadsheet, which took it for a date; export the column as text", text)
 	case spreadsheetError(text):
 		return lost(text)
 	case strings.HasPrefix(text, `="`):
 		return fmt.Sprintf("%q is a spreadsheet's formula; export the column as text", text)
-	case apostrophe.MatchString(text):
+	case text[0] == '\'' && apostrophe.MatchString(text):
 		return fmt.Sprintf("%q begins with the sign by which spreadsheets mark a text; export the column without it", text)
 	}
 	return ""
 }
+
+// longestDate is that of a pattern, in bytes.
+const longestDate = len("30. sept. 2024 00:00:00") + 2
 
 func spreadsheetError(text string) bool {
 	return strings.HasPrefix(text, "#") && len(text) > 1 && hashes.MatchString(text)
