@@ -46,7 +46,7 @@ rejected (they are in crosswalk.deadletter) or its notes say what could not be c
   crosswalk backfill pause 20261122-101500-abcd`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			ask, err := f.ask(args, time.Now(), os.Stdin)
+			ask, err := f.ask(args, time.Now(), s.in)
 			if err != nil {
 				return usageError{err}
 			}
@@ -142,6 +142,7 @@ func named(text string, in io.Reader) ([]string, error) {
 		return nil, nil
 	case isFile:
 		data, err = os.ReadFile(file)
+	case text == "-" && in == nil:
 	case text == "-":
 		data, err = io.ReadAll(in)
 	default:

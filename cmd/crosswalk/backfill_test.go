@@ -110,7 +110,7 @@ func TestAStoppedBackfillIsRecorded(t *testing.T) {
 		stop()
 	}()
 	var out, said bytes.Buffer
-	exit := run(ctx, []string{"backfill", "Account", "--where", g.text, "--log-level", "error", "--config", config}, &out, &said, nil)
+	exit := run(ctx, []string{"backfill", "Account", "--where", g.text, "--log-level", "error", "--config", config}, nil, &out, &said, nil)
 	if exit != exitFailed || !strings.Contains(said.String(), "is recorded, and the next 'crosswalk run'") || strings.Contains(said.String(), "goes on without") {
 		t.Fatalf("exit status %d, %q %q", exit, out.String(), said.String())
 	}
@@ -153,7 +153,7 @@ func TestARunningProducerIsAsked(t *testing.T) {
 			defer stop()
 			r, ended, logged := &running{ready: make(chan struct{})}, make(chan int, 1), &bytes.Buffer{}
 			go func() {
-				ended <- run(ctx, []string{"run", "salesforce", "console", "--json", "--config", config}, r, logged, nil)
+				ended <- run(ctx, []string{"run", "salesforce", "console", "--json", "--config", config}, nil, r, logged, nil)
 			}()
 			select {
 			case <-r.ready:

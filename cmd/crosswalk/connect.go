@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -15,7 +14,7 @@ import (
 
 // connect logs in to an org and stores what the login brought.
 func (s *shell) connect() *cobra.Command {
-	opts := app.ConnectOptions{Pasted: os.Stdin}
+	opts := app.ConnectOptions{Pasted: s.in}
 	var noBrowser bool
 	c := &cobra.Command{
 		Use:   "connect",

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -39,7 +41,7 @@ func TestConnect(t *testing.T) {
 	t.Parallel()
 	sim, environ := anOrg(t)
 	var out, errOut bytes.Buffer
-	if status := run(t.Context(), []string{"connect"}, &out, &errOut, environ); status != exitDone {
+	if status := run(t.Context(), []string{"connect"}, nil, &out, &errOut, environ); status != exitDone {
 		t.Fatalf("status %d: %s", status, errOut.String())
 	}
 	for _, want := range []string{"integration@crosswalk.example", "flow  client_credentials", "Next: crosswalk doctor"} {
@@ -48,7 +50,7 @@ func TestConnect(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if status := run(t.Context(), []string{"connect", "--json"}, &out, &errOut, environ); status != exitDone {
+	if status := run(t.Context(), []string{"connect", "--json"}, nil, &out, &errOut, environ); status != exitDone {
 		t.Fatalf("status %d: %s", status, errOut.String())
 	}
 	var c struct {
@@ -59,7 +61,7 @@ func TestConnect(t *testing.T) {
 	}
 	sim.Permit(func(p *simulator.Profile) { p.NotApproved = true })
 	sim.ConfigureApp(func(a *simulator.App) { a.AdminApprovedOnly = true })
-	if status := run(t.Context(), []string{"connect"}, &out, &errOut, environ); status != exitFailed || !strings.Contains(errOut.String(), "Edit Policies") {
+	if status := run(t.Context(), []string{"connect"}, nil, &out, &errOut, environ); status != exitFailed || !strings.Contains(errOut.String(), "Edit Policies") {
 		t.Errorf("status %d: %s", status, errOut.String())
 	}
 }
@@ -69,6 +71,7 @@ type approver struct {
 	bytes.Buffer
 	t    *testing.T
 	done chan struct{}
+	sent func(location string) // is told where the browser is sent; nil: it goes there
 }
 
 func (a *approver) Write(p []byte) (int, error) {
@@ -76,12 +79,19 @@ func (a *approver) Write(p []byte) (int, error) {
 		if address := strings.TrimSpace(line); strings.Contains(address, "/services/oauth2/authorize?") {
 			go func() {
 				defer close(a.done)
-				r, err := http.Get(address)
+				browser := &http.Client{}
+				if a.sent != nil {
+					browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+				}
+				r, err := browser.Get(address)
 				if err != nil {
 					a.t.Error(err)
 					return
 				}
 				_ = r.Body.Close()
+				if a.sent != nil {
+					a.sent(r.Header.Get("Location"))
+				}
 			}()
 		}
 	}
@@ -93,7 +103,7 @@ func TestConnectPrintsTheAddress(t *testing.T) {
 	_, environ := anOrg(t, "CROSSWALK_ORGS_0_SALESFORCE_AUTH_FLOW=web_server")
 	out := &approver{t: t, done: make(chan struct{})}
 	var errOut bytes.Buffer
-	status := run(t.Context(), []string{"connect", "--listen", "127.0.0.1:0", "--no-browser"}, out, &errOut, environ)
+	status := run(t.Context(), []string{"connect", "--listen", "127.0.0.1:0", "--no-browser"}, nil, out, &errOut, environ)
 	<-out.done
 	if status != exitDone || !strings.Contains(out.String(), "stored, encrypted") {
 		t.Errorf("status %d: %s %s", status, out.String(), errOut.String())
@@ -113,5 +123,21 @@ func TestDesktop(t *testing.T) {
 		if got := (&shell{environ: c.environ}).desktop(); got != c.seen {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestConnectTakesWhatIsPasted is SSH: the browser runs elsewhere, and a person types the address that it was sent to.
+func TestConnectTakesWhatIsPasted(t *testing.T) {
+	t.Parallel()
+	const redirect = "https://console.example/callback"
+	sim, environ := anOrg(t, "CROSSWALK_ORGS_0_SALESFORCE_AUTH_FLOW=web_server", "CROSSWALK_ORGS_0_SALESFORCE_AUTH_REDIRECT_URL="+redirect)
+	sim.ConfigureApp(func(a *simulator.App) { a.Callbacks = []string{redirect} })
+	typed, person := io.Pipe()
+	out := &approver{t: t, done: make(chan struct{}), sent: func(location string) { fmt.Fprintln(person, location) }}
+	var errOut bytes.Buffer
+	status := run(t.Context(), []string{"connect", "--no-browser"}, typed, out, &errOut, environ)
+	<-out.done
+	if status != exitDone || !strings.Contains(out.String(), "stored, encrypted") {
+		t.Errorf("status %d: %s %s", status, out.String(), errOut.String())
 	}
 }

@@ -14,12 +14,12 @@ func TestDoctor(t *testing.T) {
 	t.Parallel()
 	sim, environ := anOrg(t, "CROSSWALK_ORGS_0_ERP_SOURCES_0_NAME=customers", "CROSSWALK_ORGS_0_ERP_SOURCES_0_COLUMNS_NUMBER=No")
 	var out, errOut bytes.Buffer
-	if status := run(t.Context(), []string{"doctor"}, &out, &errOut, environ); status != exitDone {
+	if status := run(t.Context(), []string{"doctor"}, nil, &out, &errOut, environ); status != exitDone {
 		t.Errorf("status %d: %s%s", status, out.String(), errOut.String())
 	}
 	sim.Permit(func(p *simulator.Profile) { p.NoAPI = true })
 	out.Reset()
-	if status := run(t.Context(), []string{"doctor"}, &out, &errOut, environ); status != exitFailed {
+	if status := run(t.Context(), []string{"doctor"}, nil, &out, &errOut, environ); status != exitFailed {
 		t.Errorf("status %d: %s%s", status, out.String(), errOut.String())
 	}
 	for _, want := range []string{"wrong        API Enabled", "→ the user lacks API Enabled", "not checked  Read on Account"} {
@@ -31,7 +31,7 @@ func TestDoctor(t *testing.T) {
 		t.Error(errOut.String())
 	}
 	out.Reset()
-	_ = run(t.Context(), []string{"doctor", "--json"}, &out, &errOut, environ)
+	_ = run(t.Context(), []string{"doctor", "--json"}, nil, &out, &errOut, environ)
 	d, lines := json.NewDecoder(&out), 0
 	for d.More() {
 		var f app.Finding
@@ -43,7 +43,7 @@ func TestDoctor(t *testing.T) {
 	if lines < 20 {
 		t.Errorf("%d lines", lines)
 	}
-	if status := run(t.Context(), []string{"doctor", "--org", "nobody"}, &out, &errOut, environ); status != exitUsage || !strings.Contains(errOut.String(), `no org with alias "nobody"`) {
+	if status := run(t.Context(), []string{"doctor", "--org", "nobody"}, nil, &out, &errOut, environ); status != exitUsage || !strings.Contains(errOut.String(), `no org with alias "nobody"`) {
 		t.Errorf("status %d: %s", status, errOut.String())
 	}
 }

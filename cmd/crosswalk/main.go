@@ -34,11 +34,12 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with rejec
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Environ()))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
 
-// shell is what every command gets: where to print, and the flags that all of them have.
+// shell is what every command gets: where to read and print, and the flags that all of them have.
 type shell struct {
+	in       io.Reader // what a person types; nil: nobody does
 	out, err io.Writer
 	environ  []string
 	config   string
@@ -48,8 +49,8 @@ type shell struct {
 }
 
 // run executes one command line and returns its exit status; main and the tests call it alike.
-func run(ctx context.Context, args []string, out, errOut io.Writer, environ []string) int {
-	s := &shell{out: out, err: errOut, environ: environ}
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, environ []string) int {
+	s := &shell{in: in, out: out, err: errOut, environ: environ}
 	root := &cobra.Command{
 		Use:   "crosswalk",
 		Short: "Salesforce contacts and notes on the ERP customers they belong to",

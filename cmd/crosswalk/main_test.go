@@ -52,7 +52,7 @@ func (b *bench) run(args ...string) (exit int, out, errOut string) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	var o, e bytes.Buffer
-	exit = run(ctx, args, &o, &e, b.env)
+	exit = run(ctx, args, nil, &o, &e, b.env)
 	if ctx.Err() != nil {
 		b.t.Fatalf("%v: not done after %s; it said %s%s", args, patience, o.String(), e.String())
 	}
@@ -204,7 +204,7 @@ func TestUnreadJSONFails(t *testing.T) {
 	_, environ := anOrg(t, "CROSSWALK_CONSOLE_LISTEN=127.0.0.1:0")
 	for _, args := range [][]string{{"run", "--json", "console"}, {"doctor", "--json"}, {"connect", "--json"}, {"version", "--json"}} {
 		var said bytes.Buffer
-		if exit := run(t.Context(), args, closed{}, &said, environ); exit != exitFailed || !strings.Contains(said.String(), "write JSON") {
+		if exit := run(t.Context(), args, nil, closed{}, &said, environ); exit != exitFailed || !strings.Contains(said.String(), "write JSON") {
 			t.Errorf("%v: exit status %d, %s", args, exit, said.String())
 		}
 	}

@@ -155,7 +155,7 @@ func TestRunImportAndAsk(t *testing.T) {
 	r := &running{ready: make(chan struct{})}
 	exit := make(chan int, 1)
 	var logged bytes.Buffer
-	go func() { exit <- run(ctx, []string{"run", "--json", "--config", config}, r, &logged, nil) }()
+	go func() { exit <- run(ctx, []string{"run", "--json", "--config", config}, nil, r, &logged, nil) }()
 	select {
 	case <-r.ready:
 	case code := <-exit:
