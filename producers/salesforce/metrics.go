@@ -75,6 +75,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			m.columns.WithLabelValues(name, string(kind))
 		}
 	}
+	for _, state := range []BackfillState{BackfillDone, BackfillCancelled, BackfillFailed} {
+		m.backfills.WithLabelValues(string(state)) // so that the first one is seen as an increase
+	}
 	if r != nil {
 		r.MustRegister(m.rows, m.events, m.published, m.holes, m.columns, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
 			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds, m.swept, m.refreshed, m.polled, m.sweepAge, m.calculatedAge,
