@@ -223,7 +223,8 @@ func (c *steering) endTransaction() error {
 // emitAtOnce is how many changes one request may ask for.
 const emitAtOnce = 10_000
 
-// emit makes ?count= changes (default 1) of ?field= (default one of emitFields) and answers with the last.
+// emit makes ?count= changes (default 1) of ?field= (default one of emitFields), of records in turn or ?scattered=true, and
+// answers with the last.
 func (c *steering) emit() error {
 	ask := c.r.URL.Query()
 	object, count := cmp.Or(ask.Get("object"), "Account"), 1
@@ -237,7 +238,7 @@ func (c *steering) emit() error {
 	var done Changed
 	for range count {
 		var err error
-		if done, err = c.s.emit(object, ask.Get("field")); err != nil {
+		if done, err = c.s.emit(object, ask.Get("field"), ask.Get("scattered") == "true"); err != nil {
 			return &misuse{http.StatusConflict, err.Error()}
 		}
 	}
@@ -249,9 +250,16 @@ var emitFields = []string{"Description", "Subject", "Title", "Department", "Name
 
 // Emit makes exactly one new change event: an update of one text field of some live record, of a new record when
 // there is none. Records are taken in turn.
-func (s *Simulator) Emit(object string) (Changed, error) { return s.emit(object, "") }
+func (s *Simulator) Emit(object string) (Changed, error) { return s.emit(object, "", false) }
 
-func (s *Simulator) emit(object, field string) (Changed, error) {
+// scatter takes numbers that follow each other all over 32 bits, as by chance, but the same each time: MurmurHash3's last step.
+func scatter(n uint32) uint32 {
+	n = (n ^ n>>16) * 0x85ebca6b
+	n = (n ^ n>>13) * 0xc2b2ae35
+	return n ^ n>>16
+}
+
+func (s *Simulator) emit(object, field string, scattered bool) (Changed, error) {
 	ob, ok := s.org.Object(object)
 	if !ok || !s.events.Published(ob.Name) {
 		return Changed{}, fmt.Errorf("emit a change of %s: it is not selected for change events", object)
@@ -263,9 +271,12 @@ func (s *Simulator) emit(object, field string) (Changed, error) {
 	}
 	n := s.emitted.Add(1)
 	value := "change " + strconv.FormatInt(n, 10) + " emitted at " + s.now().UTC().Format(time.RFC3339Nano)
-	found := false
+	found, slot := false, uint32(n)
+	if scattered {
+		slot = scatter(slot)
+	}
 	for _, tries := range []int{1, emitTries} {
-		for _, id := range s.liveRecords(ob, uint32(n), tries) {
+		for _, id := range s.liveRecords(ob, slot, tries) {
 			found = true
 			tx := s.org.Begin(org.Actor{})
 			if err := tx.Update(ob.Name, id, org.Fields{field: value}); err != nil {

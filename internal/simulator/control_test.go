@@ -68,6 +68,25 @@ func TestEmitMakesExactlyOneEvent(t *testing.T) {
 	}
 }
 
+func TestEmitScatters(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{Org: org.Config{Accounts: 3, Contacts: 1000}})
+	cursor := b.start()
+	neighbourhoods := func(ask string) int {
+		b.control("POST", "/emit?object=Contact&count=20"+ask, "").must(t, http.StatusOK)
+		var events []string
+		events, cursor = b.newEvents(cursor)
+		found := map[string]bool{}
+		for _, e := range events {
+			found[strings.TrimPrefix(e, "UPDATE Contact ")[:14]] = true // all but the last digit of the number
+		}
+		return len(found)
+	}
+	if turn, scattered := neighbourhoods(""), neighbourhoods("&scattered=true"); turn > 2 || scattered < 8 {
+		t.Errorf("20 records in turn lie in %d places, scattered ones in %d", turn, scattered)
+	}
+}
+
 func TestEmitMakesManyEventsOfOneField(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{Org: org.Config{Accounts: 3, Contacts: 3}})

@@ -106,7 +106,7 @@ func send(ctx context.Context, o *options, rate int, lasting time.Duration) (n i
 		if due = min(due, 1000); due <= 0 {
 			continue
 		}
-		path := fmt.Sprintf("/emit?object=Contact&field=Department&count=%d", due)
+		path := fmt.Sprintf("/emit?object=Contact&field=Department&scattered=%t&count=%d", !o.InTurn, due)
 		if err := o.Control(ctx, http.MethodPost, path, nil, nil); err != nil {
 			return n, err
 		}

@@ -30,6 +30,7 @@ type options struct {
 	rig.Options
 	Contacts, Rate, LowRate int
 	For, LowFor             time.Duration
+	InTurn                  bool           // contacts are changed one after the other
 	From                    topic.Position // where the records of the high rate begin
 	Events                  int64          // of the high rate
 }
@@ -45,6 +46,7 @@ func main() {
 	flag.DurationVar(&o.LowFor, "low-for", 30*time.Second, "for how long")
 	flag.IntVar(&o.Rate, "rate", 10000, "events/s to be sustained")
 	flag.DurationVar(&o.For, "for", time.Minute, "for how long")
+	flag.BoolVar(&o.InTurn, "in-turn", false, "change the contacts one after the other, not all over the org")
 	rig.Main("stream", &o, func(ctx context.Context) error { return conduct(ctx, o) }, func(ctx context.Context) error { return perform(ctx, o) })
 }
 
