@@ -169,18 +169,26 @@ func (s *Store) usable() error {
 
 // Get returns a copy of the value under key, and whether there is one.
 func (s *Store) Get(key []byte) (value []byte, ok bool, err error) {
-	if err := s.usable(); err != nil {
+	value, ok, err = s.Append([]byte{}, key)
+	if !ok {
 		return nil, false, err
+	}
+	return value, true, err
+}
+
+// Append is Get that appends the value to dst; without one it returns dst.
+func (s *Store) Append(dst, key []byte) (_ []byte, ok bool, err error) {
+	if err := s.usable(); err != nil {
+		return dst, false, err
 	}
 	found, closer, err := s.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, false, nil
+		return dst, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("read state in %s: %w", s.dir, err)
+		return dst, false, fmt.Errorf("read state in %s: %w", s.dir, err)
 	}
-	value = append([]byte{}, found...)
-	return value, true, closer.Close()
+	return append(dst, found...), true, closer.Close()
 }
 
 // Scan calls fn for each key that begins with prefix, in ascending order of bytes, as the store was when Scan began.

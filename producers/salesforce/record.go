@@ -37,6 +37,10 @@ type records struct {
 	list  []*stored                // the same, in the order in which they came
 	fresh []stored                 // memory for them
 	buf   []byte
+	data  []byte // stored records that the step read
+	warm  *warm
+	// warming says that what is read now will likely be read again: events name it.
+	warming bool
 
 	contact   *entity // whose column AccountId is
 	accountID int     // -1: it has none
@@ -49,6 +53,7 @@ type stored struct {
 	value []byte       // Confluent wire format; nil unless Live
 	child string       // Account under which the store knows this Contact already; empty: none
 	dirty bool
+	warm  bool // it is to be kept in memory when it is stored
 }
 
 // Load implements handover.Records.
@@ -60,6 +65,7 @@ func (r *records) Load(k handover.Key) (handover.Record, error) {
 	if err != nil {
 		return handover.Record{}, err
 	}
+	s.warm = r.warming
 	r.put(k, s)
 	return s.Record, nil
 }
@@ -70,11 +76,16 @@ func (r *records) read(k handover.Key) (*stored, error) {
 	if !r.known.maybe(r.buf) {
 		return r.blank(), nil
 	}
-	data, ok, err := r.store.Get(r.buf)
-	if err != nil || !ok {
-		return r.blank(), err
+	from := len(r.data)
+	data, ok := r.warm.get(r.data, r.buf)
+	if !ok {
+		var err error
+		if data, ok, err = r.store.Append(r.data, r.buf); err != nil || !ok {
+			return r.blank(), err
+		}
 	}
-	s, err := r.parse(k.Entity, data)
+	r.data = data
+	s, err := r.parse(k.Entity, data[from:len(data):len(data)])
 	if err == nil && k.Entity == "Contact" && s.State == handover.Live {
 		s.child = r.parent(s.Record)
 	}
@@ -84,7 +95,7 @@ func (r *records) read(k handover.Key) (*stored, error) {
 // put makes s what the step knows of k.
 func (r *records) put(k handover.Key, s *stored) {
 	if before := r.step[k]; before != nil {
-		s.child = before.child
+		s.child, s.warm = before.child, before.warm
 	}
 	s.key = k
 	r.step[k] = s
@@ -178,6 +189,11 @@ func (r *records) flush(batch *state.Batch) {
 		r.buf = s.append(r.buf)
 		batch.Set(r.buf[:key], r.buf[key:])
 		r.known.add(r.buf[:key])
+		if s.warm {
+			r.warm.put(r.buf[:key], r.buf[key:])
+		} else {
+			r.warm.drop(r.buf[:key])
+		}
 		if s.key.Entity != "Contact" || s.State != handover.Live {
 			continue
 		}
@@ -198,7 +214,7 @@ func (r *records) forget() {
 	clear(r.step)
 	clear(r.list)
 	clear(r.fresh)
-	r.list, r.fresh = r.list[:0], r.fresh[:0]
+	r.list, r.fresh, r.data = r.list[:0], r.fresh[:0], r.data[:0]
 }
 
 // refusedBit marks, in the byte of the state, a record whose last version the broker did not take.

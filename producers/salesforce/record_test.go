@@ -38,7 +38,7 @@ func setupRecords(t *testing.T) *recordBench {
 		entities: map[string]*entity{"Contact": {name: "Contact", schema: schema, codec: codec, schemaID: 7}},
 		codecs:   map[int]*avro.RowCodec{7: codec},
 	}
-	r := &records{ctx: t.Context(), loop: l, store: store, known: newBloom(), step: map[handover.Key]*stored{}}
+	r := &records{ctx: t.Context(), loop: l, store: store, known: newBloom(), warm: newWarm(), step: map[handover.Key]*stored{}}
 	return &recordBench{t, r, schema, codec}
 }
 

@@ -56,7 +56,7 @@ func (l *loop) begin(ctx context.Context) error {
 		return err
 	}
 	l.update(func(s *Status) { s.Phase = "recovering" })
-	l.records = &records{ctx: ctx, loop: l, store: l.store, known: newBloom(), step: map[handover.Key]*stored{}}
+	l.records = &records{ctx: ctx, loop: l, store: l.store, known: newBloom(), warm: newWarm(), step: map[handover.Key]*stored{}}
 	found, foreign, err := l.rebuild(ctx)
 	if err != nil {
 		return err

@@ -130,6 +130,8 @@ func (s *stream) deliver(ctx context.Context, messages []bayeux.Message) error {
 			return err
 		}
 	}
+	s.records.warming = true
+	defer func() { s.records.warming = false }()
 	for i := range messages {
 		e, err := s.event(&messages[i])
 		if err != nil {
