@@ -4,15 +4,14 @@ import (
 	"testing"
 
 	"crosswalk/internal/simulator"
+	"crosswalk/internal/simulator/cdc"
 	"crosswalk/internal/simulator/org"
 )
 
 // TestAMergeMovesContacts is H-25: the winner takes the losers' contacts, and the losers leave tombstones.
 func TestAMergeMovesContacts(t *testing.T) {
 	t.Parallel()
-	b := setup(t, simulator.Config{Org: org.Config{Seed: 61, Accounts: 20, Contacts: 60}})
-	p := b.start()
-	p.settle()
+	b, p := families(t, simulator.Config{Org: org.Config{Seed: 61}})
 	winner, loser, moved := b.family()
 	b.must(b.sim.Org().Merge("Account", winner, []string{loser}, org.Fields{"Phone": "merged"}))
 	p.settle()
@@ -36,9 +35,7 @@ func TestAMergeMovesContacts(t *testing.T) {
 // TestADeletedAccountTakesItsContactsAlong deletes and undeletes an account, with its contacts.
 func TestADeletedAccountTakesItsContactsAlong(t *testing.T) {
 	t.Parallel()
-	b := setup(t, simulator.Config{Org: org.Config{Seed: 62, Accounts: 20, Contacts: 60}})
-	p := b.start()
-	p.settle()
+	b, p := families(t, simulator.Config{Org: org.Config{Seed: 62}})
 	_, account, children := b.family()
 	before := b.published("salesforce.contact")
 	b.must(b.sim.Org().Delete("Account", account))
@@ -67,9 +64,7 @@ func TestADeletedAccountTakesItsContactsAlong(t *testing.T) {
 // TestACascadeWhileNobodyListens has a merge, a deletion and an undeletion happen between two lives of the producer.
 func TestACascadeWhileNobodyListens(t *testing.T) {
 	t.Parallel()
-	b := setup(t, simulator.Config{Org: org.Config{Seed: 63, Accounts: 20, Contacts: 60}})
-	p := b.start()
-	p.settle()
+	b, p := families(t, simulator.Config{Org: org.Config{Seed: 63}})
 	winner, loser, _ := b.family()
 	_, err := b.sim.Org().Create("Account", org.Fields{"Name": "an event to go on from"})
 	b.must(err)
@@ -89,6 +84,38 @@ func TestACascadeWhileNobodyListens(t *testing.T) {
 	b.compare("Account")
 	b.compare("Contact")
 	b.undisturbed(p)
+}
+
+// TestACascadeReachesPolledContacts merges and deletes accounts of an org that sends no events of Contacts: the deletion of an
+// Account has its known Contacts read at once (H17), long before the next poll.
+func TestACascadeReachesPolledContacts(t *testing.T) {
+	t.Parallel()
+	b, p := families(t, simulator.Config{Org: org.Config{Seed: 64}, Events: cdc.Options{Selected: []string{"Account"}}})
+	b.polledFor(p, "Contact", "CDC is not selected for it")
+	winner, loser, moved := b.family()
+	b.must(b.sim.Org().Merge("Account", winner, []string{loser}, nil))
+	b.converge(p, "Account")
+	b.converge(p, "Contact")
+	contacts := b.published("salesforce.contact")
+	for _, id := range moved {
+		if at := contacts[id]["AccountId"]; at != winner {
+			t.Errorf("contact %s is published at %s, want at the winner %s", id, at, winner)
+		}
+	}
+	b.must(b.sim.Org().Delete("Account", winner)) // with the contacts of both
+	b.converge(p, "Account")
+	b.converge(p, "Contact")
+	b.undisturbed(p)
+}
+
+// families is an org of 20 accounts with 60 contacts, and a producer that has published them.
+func families(t *testing.T, config simulator.Config) (*bench, *life) {
+	t.Helper()
+	config.Org.Accounts, config.Org.Contacts = 20, 60
+	b := setup(t, config)
+	p := b.start()
+	p.settle()
+	return b, p
 }
 
 // family returns two accounts, and the contacts of the second, at least one.

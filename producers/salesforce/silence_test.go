@@ -59,12 +59,7 @@ func TestALostEventIsRepaired(t *testing.T) {
 // TestAReconciliationReadsTheListOfDeletions deletes for good, of which only that list tells.
 func TestAReconciliationReadsTheListOfDeletions(t *testing.T) {
 	t.Parallel()
-	c := &clock{}
-	b := setup(t, simulator.Config{Org: org.Config{Seed: 35, Accounts: 20, Contacts: 40, Now: c.now}})
-	b.impatient()
-	b.config.PollEvery, b.config.SilenceLimit, b.config.SweepEvery = time.Hour, time.Hour, -1
-	p := b.start()
-	p.settle()
+	b, p, c := watched(t, 35, time.Hour, time.Hour)
 	c.forward(3 * time.Minute)
 	account, contacts := b.purgeUnheard()
 	c.forward(3 * time.Minute) // it tells whole minutes
@@ -102,12 +97,7 @@ func TestAReconciliationBeginsWhereTheLastOneEnded(t *testing.T) {
 // TestADeadSubscriptionIsRenewed is H16: a subscription that carries nothing although records change is made anew.
 func TestADeadSubscriptionIsRenewed(t *testing.T) {
 	t.Parallel()
-	c := &clock{}
-	b := setup(t, simulator.Config{Org: org.Config{Seed: 32, Accounts: 20, Now: c.now}})
-	b.impatient()
-	b.config.PollEvery, b.config.SilenceLimit = time.Hour, time.Millisecond
-	p := b.start()
-	p.settle()
+	b, p, c := watched(t, 32, time.Millisecond, time.Hour)
 	accounts := b.ids("Account")
 	b.must(b.sim.Org().Update("Account", accounts[0], org.Fields{"Phone": "before"}))
 	p.settle()
@@ -124,12 +114,7 @@ func TestADeadSubscriptionIsRenewed(t *testing.T) {
 // TestASubscriptionThatStaysDeadIsGivenUp is H16 and H10: after the renewal, too, no event comes.
 func TestASubscriptionThatStaysDeadIsGivenUp(t *testing.T) {
 	t.Parallel()
-	c := &clock{}
-	b := setup(t, simulator.Config{Org: org.Config{Seed: 33, Accounts: 20, Now: c.now}})
-	b.impatient()
-	b.config.PollEvery, b.config.SilenceLimit = time.Hour, time.Millisecond
-	p := b.start()
-	p.settle()
+	b, p, c := watched(t, 33, time.Millisecond, time.Hour)
 	accounts := b.ids("Account")
 	b.sim.Stream().Mute(1)
 	for i, id := range accounts {
@@ -154,12 +139,7 @@ func TestASubscriptionThatStaysDeadIsGivenUp(t *testing.T) {
 // TestAnEntityThatStaysSilentIsPolled withholds the events of one entity without any sign of it (facts 5.8).
 func TestAnEntityThatStaysSilentIsPolled(t *testing.T) {
 	t.Parallel()
-	c := &clock{}
-	b := setup(t, simulator.Config{Org: org.Config{Seed: 34, Accounts: 20, Contacts: 20, Now: c.now}})
-	b.impatient()
-	b.config.SilenceLimit = time.Hour
-	p := b.start()
-	p.settle()
+	b, p, c := watched(t, 34, time.Hour, 200*time.Millisecond)
 	b.must(b.sim.Org().Update("Account", b.ids("Account")[0], org.Fields{"Phone": "heard"}))
 	p.settle()
 	contacts := b.ids("Contact")
@@ -181,4 +161,17 @@ func TestAnEntityThatStaysSilentIsPolled(t *testing.T) {
 	b.must(b.sim.Org().Update("Contact", contacts[0], org.Fields{"Title": "heard"})) // the events come again
 	b.streamed(p, "Contact")
 	b.converge(p, "Contact")
+}
+
+// watched is an org whose events are reconciled several times a second, and whose ids nobody compares. silence is how long it
+// may be silent, poll how often it is asked what it sends events of.
+func watched(t *testing.T, seed uint64, silence, poll time.Duration) (*bench, *life, *clock) {
+	t.Helper()
+	c := &clock{}
+	b := setup(t, simulator.Config{Org: org.Config{Seed: seed, Accounts: 20, Contacts: 40, Now: c.now}})
+	b.impatient()
+	b.config.SilenceLimit, b.config.PollEvery, b.config.SweepEvery = silence, poll, -1
+	p := b.start()
+	p.settle()
+	return b, p, c
 }
