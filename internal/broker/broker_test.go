@@ -49,8 +49,12 @@ func address(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))); err == nil {
-			defer l.Close()
-			return l.Addr().String()
+			addr := l.Addr().String()
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			awaitChildren()
+			return addr
 		}
 	}
 	t.Fatal("there is no free port")
