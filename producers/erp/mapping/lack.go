@@ -26,12 +26,15 @@ func (m *Mapper) missing() error {
 	for _, l := range m.lacking {
 		list = append(list, fmt.Sprintf("%q of %s%s", l.column, l.key, meant(l.column, m.header)))
 	}
-	return fmt.Errorf("%s lacks %d columns that source %q maps: %s; its header is: %s. Correct them in the configuration, or name the members under optional",
+	return fmt.Errorf("%s lacks %d columns that source %q maps: %s; its header is: %s. Correct them in the configuration",
 		m.name, len(list), m.source.Name, strings.Join(list, ", "), header)
 }
 
 // meant offers the column that may be meant by a name that no column has.
 func meant(name string, header []string) string {
+	if len(header) == 1 && strings.ContainsAny(header[0], ",;\t|") {
+		return " (the header is one column: does the file have another delimiter?)"
+	}
 	plain := func(s string) string {
 		return strings.Map(func(r rune) rune {
 			if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -100,8 +103,12 @@ func (m *Mapper) Unseen() error {
 	for _, name := range config.CustomerMembers {
 		it := m.members[name]
 		if it != nil && it.columns != nil && !it.seen && !slices.Contains(m.source.Optional, name) {
-			return fmt.Errorf("%s has no member %q in any row, which source %q maps to %s; the members of its first row are: %s. Correct columns.%s in the configuration%s, or name %s under optional",
-				m.name, it.text, m.source.Name, name, strings.Join(m.first, ", "), name, meant(it.text, m.first), name)
+			or := ""
+			if name != "number" {
+				or = ", or name " + name + " under optional"
+			}
+			return fmt.Errorf("%s has no member %q in any row, which source %q maps to %s; the members of its first row are: %s. Correct columns.%s in the configuration%s%s",
+				m.name, it.text, m.source.Name, name, strings.Join(m.first, ", "), name, meant(it.text, m.first), or)
 		}
 	}
 	return nil

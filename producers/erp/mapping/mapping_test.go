@@ -24,7 +24,7 @@ func mapped(t *testing.T, name, text string, edit func(*config.ERPSource)) (cust
 		edit(&source)
 	}
 	source.Fill()
-	r, err := rows.Open(name, strings.NewReader(text), rows.Options{Encoding: rows.Encoding(source.Encoding), Header: Header(source)})
+	r, err := rows.Open(name, strings.NewReader(text), rows.Options{Encoding: rows.Encoding(source.Encoding), Delimiter: source.Delimiter, Header: Header(source)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -276,6 +276,7 @@ func TestBadMappingsNameTheColumnAndShowTheHeader(t *testing.T) {
 		"missing column":  {"x.csv", "No,Name,Ref,Changed\n", nil, []string{`x.csv has no column "Balance", which source "ar" maps to balance; its header is: No, Name, Ref, Changed. Correct columns.balance in the configuration`}},
 		"a near one":      {"x.csv", "No,Name,Ref,balance_,Changed\n", nil, []string{`Correct columns.balance in the configuration (did you mean "balance_"?)`}},
 		"a longer one":    {"x.csv", "No,Name,Ref,Open Balance (LCY),Changed\n", nil, []string{`(did you mean "Open Balance (LCY)"?)`}},
+		"one column":      {"x.csv", "No;Name;Ref;Balance;Changed\n", func(s *config.ERPSource) { s.Delimiter = "," }, []string{"the header is one column: does the file have another delimiter?"}},
 		"several":         {"x.csv", ",Nr,Nane,Ref,Saldo,Changed\n", func(s *config.ERPSource) { s.DeletedColumn = "Gone" }, []string{`x.csv lacks 4 columns that source "ar" maps: "No" of columns.number (did you mean "Nr"?), "Name" of columns.name (did you mean "Nane"?), "Balance" of columns.balance, "Gone" of deleted_column; its header is: Nr, Nane, Ref, Saldo, Changed. Correct them`}},
 		"column twice":    {"x.csv", "No,Name,No,Ref,Balance,Changed\n", nil, []string{`column "No", which source "ar" maps to number, stands twice`, "rename one"}},
 		"part of a key":   {"x.csv", head, func(s *config.ERPSource) { s.Columns["number"] = "No + Client" }, []string{`no column "Client"`, "its header is: No, Name"}},
