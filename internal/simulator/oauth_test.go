@@ -236,6 +236,10 @@ func TestClientCredentials(t *testing.T) {
 	c := b.Credentials()
 	a := b.form(tokenPath, "grant_type", "client_credentials", "client_id", c.ClientID, "client_secret", c.ClientSecret).must(t, http.StatusOK)
 	a.lacks(t, "refresh_token")
+	coded := b.form(tokenPath, "grant_type", "client_credentials", "client_id", c.ClientID, "client_secret", c.ClientSecret, "format", "urlencoded").must(t, http.StatusOK)
+	if body := coded.body; strings.Contains(body, "refresh_token") || !strings.Contains(body, "access_token=") {
+		t.Errorf("in the form of a query: %s", body)
+	}
 	a = b.send("POST", tokenPath, "grant_type=client_credentials", asForm, func(r *http.Request) { r.SetBasicAuth(c.ClientID, c.ClientSecret) }).must(t, http.StatusOK)
 	if !b.works(a.text(t, "access_token")) {
 		t.Error("the token does not work")

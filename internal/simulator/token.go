@@ -88,10 +88,14 @@ func (c *call) responseFormat() string {
 }
 
 func (r *tokenResponse) values() url.Values {
-	return url.Values{
-		"access_token": {r.AccessToken}, "refresh_token": {r.RefreshToken}, "signature": {r.Signature}, "scope": {r.Scope},
+	v := url.Values{
+		"access_token": {r.AccessToken}, "signature": {r.Signature}, "scope": {r.Scope},
 		"instance_url": {r.InstanceURL}, "id": {r.ID}, "token_type": {r.TokenType}, "issued_at": {r.IssuedAt},
 	}
+	if r.RefreshToken != "" {
+		v.Set("refresh_token", r.RefreshToken)
+	}
+	return v
 }
 
 func (c *call) oauthFail(e *oauthError) {
