@@ -2,10 +2,13 @@ package simulator
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -179,16 +182,21 @@ func (c *steering) fault() error {
 		return err
 	}
 	var rules []Rule
-	if json.Unmarshal(raw, &rules) != nil {
-		var one Rule
-		if err := json.Unmarshal(raw, &one); err != nil {
-			return &misuse{http.StatusBadRequest, "the body is neither a fault nor a list of faults: " + err.Error()}
-		}
-		rules = []Rule{one}
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
+		return &misuse{http.StatusBadRequest, "the body is empty: give a fault or a list of faults"}
+	}
+	if raw[0] != '[' {
+		raw = slices.Concat([]byte("["), raw, []byte("]"))
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields() // a misspelt path would strike every request
+	if err := d.Decode(&rules); err != nil {
+		return &misuse{http.StatusBadRequest, "the body is neither a fault nor a list of faults: " + err.Error()}
 	}
 	for _, r := range rules {
 		if !c.s.Inject(r) {
-			return &misuse{http.StatusBadRequest, "there is no fault of the kind " + r.Kind}
+			known := slices.Sorted(maps.Keys(Kinds))
+			return &misuse{http.StatusBadRequest, "there is no fault of the kind " + r.Kind + "; there are " + strings.Join(known, ", ")}
 		}
 	}
 	return c.answer(map[string]int{"faults": len(rules)})

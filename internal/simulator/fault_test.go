@@ -35,6 +35,8 @@ func TestFaultRules(t *testing.T) {
 	b.control("DELETE", "/fault", "").must(t, http.StatusOK)
 	b.send("GET", rest, "").must(t, http.StatusOK)
 	b.control("POST", "/fault", `{"kind":"nope"}`).must(t, http.StatusBadRequest)
+	b.control("POST", "/fault", `{"kind":"session","pth":"/services/data/*"}`).must(t, http.StatusBadRequest)
+	b.control("POST", "/fault", ``).must(t, http.StatusBadRequest)
 }
 
 func TestFaultHookSeesEveryRequest(t *testing.T) {
