@@ -40,8 +40,8 @@ func (s *shell) erpImport() *cobra.Command {
 (orgs[].erp.sources[]), or by a mapping that comes with Crosswalk (--preset ` + strings.Join(config.Presets, ", ") + `).
 Customers that did not change are not published again.
 
-CSV: delimiter , ; tab or |, title lines before the header are passed over. JSON: an object a line, or one array. UTF-8, UTF-16 with
-a byte order mark, Windows-1252.
+CSV: delimiter , ; tab or |, title lines before the header are passed over; SAP's printed lists. JSON: an object a line, or one
+array. UTF-8, UTF-16, Windows-1252.
 
 With --full the file is the whole list: customers of this source that it does not name are deleted, unless that would be
 more than the safety share (max_delete_share, default 0.2): then nothing is published. With --delta it only adds and changes.
