@@ -171,6 +171,17 @@ func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
 			{"cdc_account", Wrong, []string{"subscribing was refused", "Setup > Change Data Capture", "View All"}},
 			{"view_all_account", Wrong, []string{"View All Records"}},
 		}},
+		"plain events": {func(s *simulator.Simulator) {
+			s.Configure(func(x *simulator.Settings) { x.Enriched = []string{"Owner.Name", "Account.Id"} })
+		}, []line{
+			{"enrichment", Note, []string{"added to events: Owner.Name, Account.Id", "not needed here", "remove them if no other program wants them"}},
+			{"cdc_account", Good, nil},
+		}},
+		"the month's events": {func(s *simulator.Simulator) {
+			s.Configure(func(x *simulator.Settings) { x.MonthlyEvents, x.MonthlyUsed = 3_000_000, 2_900_000 })
+		}, []line{
+			{"limits", Note, []string{"100000 of 3000000 delivered events of the month left", "little is left: delivered events of the month"}},
+		}},
 		"streaming": {profile(func(p *simulator.Profile) { p.NoStreaming = true }), []line{
 			{"view_all_account", Wrong, []string{"Streaming API"}},
 		}},

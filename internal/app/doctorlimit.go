@@ -15,6 +15,7 @@ var limitNames = []struct{ name, what string }{
 	{"DailyBulkV2QueryJobs", "Bulk jobs"},
 	{"DailyBulkV2QueryFileStorageMB", "megabytes of Bulk results"},
 	{"DailyDeliveredPlatformEvents", "delivered events"},
+	{"MonthlyPlatformEventsUsageEntitlement", "delivered events of the month"}, // only with the add-on
 }
 
 // scarce is the share of a limit below which a person should know.
@@ -53,11 +54,11 @@ func (e *examination) limits(ctx context.Context) result {
 	const where = "Setup > Company Information shows who uses them"
 	switch reserve := *e.org.Salesforce.APIReserve; {
 	case len(gone) > 0:
-		return wrong("nothing is left of the last 24 hours: "+strings.Join(gone, ", ")+"; reading pauses until some are free. "+where, "%s", text)
+		return wrong("nothing is left: "+strings.Join(gone, ", ")+"; reading pauses until some are free. "+where, "%s", text)
 	case u.Max > 0 && float64(u.Used) >= (1-reserve)*float64(u.Max):
 		return noted(fmt.Sprintf("what can wait pauses: api_reserve keeps the last %d API calls for the org's other apps; lower orgs[].salesforce.api_reserve, or find who uses so many. %s", int(reserve*float64(u.Max)), where), "%s", text)
 	case len(low) > 0:
-		return noted("little is left of the last 24 hours: "+strings.Join(low, ", ")+". "+where, "%s", text)
+		return noted("little is left: "+strings.Join(low, ", ")+". "+where, "%s", text)
 	}
 	return good("%s", text)
 }

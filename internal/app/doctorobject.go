@@ -176,7 +176,7 @@ func (e *examination) enrichment(ctx context.Context) result {
 	if len(names) == 0 {
 		return good("no event is enriched; none needs to be")
 	}
-	return noted("it is not needed here: merged events come apart and count as several deliveries, and the added fields hold the value of the moment of delivery; remove them if no other program wants them", "%d fields are added to events", len(names))
+	return noted("it is not needed here: merged events come apart and count as several deliveries, and the added fields hold the value of the moment of delivery; remove them if no other program wants them", "added to events: %s", strings.Join(names, ", "))
 }
 
 // notes counts one kind of notes.

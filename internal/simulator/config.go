@@ -81,6 +81,9 @@ type Settings struct {
 	NoGzip        bool     `json:"no_gzip"`        // answer plainly whatever the client accepts
 	NoNotes       bool     `json:"no_notes"`       // Enhanced Notes are off: ContentNote is no object
 	UpdatedLag    Duration `json:"updated_lag"`    // how far latestDateCovered lies behind the end asked for
+	Enriched      []string `json:"enriched"`       // fields that the org says it adds to events of the standard channel; the events stay as they are (facts 5.6)
+	MonthlyEvents int      `json:"monthly_events"` // delivered events that the org has bought for a month; 0: no such add-on
+	MonthlyUsed   int      `json:"monthly_used"`   // of these
 	Bulk          Bulk     `json:"bulk"`
 }
 

@@ -201,10 +201,14 @@ func (c *call) limits() {
 		volume = 976_562
 	}
 	jobs := orInt(set.Bulk.MaxJobs, 10_000)
-	c.json(http.StatusOK, map[string]limit{
+	limits := map[string]limit{
 		"DailyApiRequests": left(most, used), "DailyBulkApiBatches": left(15_000, 0), "DailyBulkV2QueryJobs": left(jobs, c.s.jobs.today(c.s.now())),
 		"DailyBulkV2QueryFileStorageMB": left(976_562, volume), "DailyDeliveredPlatformEvents": left(delivered, c.s.stream.Delivered()),
 		"DailyDurableStreamingApiEvents": left(10_000, 0), "DurableStreamingApiConcurrentClients": left(20, 0),
 		"StreamingApiConcurrentClients": left(2_000, stats.Sessions), "DataStorageMB": left(10_240, 0), "FileStorageMB": left(10_240, 0),
-	})
+	}
+	if set.MonthlyEvents > 0 {
+		limits["MonthlyPlatformEventsUsageEntitlement"] = left(set.MonthlyEvents, set.MonthlyUsed)
+	}
+	c.json(http.StatusOK, limits)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // memberQuery are the Tooling queries that are understood: which entities are selected for change events, and which fields
-// are added to the events of the standard channel, which here are none (facts 5.6).
+// are added to the events of the standard channel (facts 5.6).
 var memberQuery = regexp.MustCompile(`(?is)^\s*SELECT\s+([\w\s,]+?)\s+FROM\s+(\w+)\s*(WHERE\s+EventChannel\s*=\s*'(\w+)')?\s*(LIMIT\s+\d+)?\s*$`)
 
 // enrichedQuery is the object of the second kind.
@@ -28,6 +28,17 @@ func (c *call) customFields(object string) {
 		}
 	}
 	c.json(http.StatusOK, map[string]any{"size": len(records), "totalSize": len(records), "done": true, "queryLocator": nil, "entityTypeName": "CustomField", "records": records})
+}
+
+// enrichedFields answers the second kind.
+func (c *call) enrichedFields() {
+	records := []any{}
+	for _, field := range c.s.settings.Load().Enriched {
+		records = append(records, map[string]any{"attributes": map[string]string{"type": enrichedQuery}, "ChannelMemberId": "0v8Qk0000000000AAA", "Field": field})
+	}
+	c.json(http.StatusOK, map[string]any{
+		"size": len(records), "totalSize": len(records), "done": true, "queryLocator": nil, "entityTypeName": enrichedQuery, "records": records,
+	})
 }
 
 var memberFields = []string{"Id", "DeveloperName", "MasterLabel", "EventChannel", "SelectedEntity"}
@@ -53,7 +64,7 @@ func (c *call) toolingQuery() {
 		return
 	}
 	if strings.EqualFold(m[2], enrichedQuery) {
-		c.json(http.StatusOK, map[string]any{"size": 0, "totalSize": 0, "done": true, "queryLocator": nil, "entityTypeName": enrichedQuery, "records": []any{}})
+		c.enrichedFields()
 		return
 	}
 	var fields []string
