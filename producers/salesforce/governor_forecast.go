@@ -14,7 +14,8 @@ import (
 type BudgetStatus struct {
 	// Forecast is one sentence for people.
 	Forecast string `json:"forecast"`
-	// Quotas are api_calls, bulk_jobs, bulk_megabytes and delivered_events, as far as the user may see them.
+	// Quotas are api_calls, bulk_jobs, bulk_megabytes and delivered_events, as far as the user may see them, and
+	// delivered_events_month of an org that has bought the add-on.
 	Quotas map[string]QuotaStatus `json:"quotas,omitempty"`
 	// Reserve is how many of the API calls are kept for the org's other apps.
 	Reserve int64 `json:"reserve"`
@@ -28,7 +29,7 @@ type BudgetStatus struct {
 	Note string `json:"note,omitempty"`
 }
 
-// QuotaStatus is one quota over a rolling 24 hours.
+// QuotaStatus is one quota over a rolling 24 hours, or over the month: that one has no forecast.
 type QuotaStatus struct {
 	Used    int64   `json:"used"`
 	Limit   int64   `json:"limit"`
@@ -51,6 +52,15 @@ var quotaKeys = map[sfapi.Quota]string{
 	sfapi.QuotaCalls: "api_calls", sfapi.QuotaJobs: "bulk_jobs", sfapi.QuotaVolume: "bulk_megabytes", sfapi.QuotaEvents: "delivered_events",
 }
 
+// The add-on's allocation of delivered events, as /limits and we call it (facts 2.4).
+const (
+	monthlyLimit = "MonthlyPlatformEventsUsageEntitlement"
+	monthlyKey   = "delivered_events_month"
+)
+
+// monthlyAlarm is the share of a month's delivered events from which on a person should know.
+const monthlyAlarm = 0.8
+
 // forecast makes what there is to see of what is known.
 func forecast(s *sfapi.Standing, reserve float64, pauses []pause, now time.Time) *BudgetStatus {
 	b := &BudgetStatus{Quotas: map[string]QuotaStatus{}, CallsPerHour: map[string]float64{}, Apps: map[string]string{}}
@@ -65,6 +75,9 @@ func forecast(s *sfapi.Standing, reserve float64, pauses []pause, now time.Time)
 			st.ReserveAt = soon(w.Reach(now, float64(w.Max())*(1-reserve), rate))
 		}
 		b.Quotas[quotaKeys[name]] = st
+	}
+	if m := s.Limits[monthlyLimit]; m.Max > 0 {
+		b.Quotas[monthlyKey] = QuotaStatus{Used: m.Max - m.Remaining, Limit: m.Max}
 	}
 	calls := s.Windows[sfapi.QuotaCalls]
 	b.Reserve = int64(float64(calls.Max()) * reserve)
@@ -108,6 +121,9 @@ func sentence(b *BudgetStatus, now time.Time) string {
 	}
 	if events, ok := b.Quotas[quotaKeys[sfapi.QuotaEvents]]; ok && events.LimitAt != nil {
 		parts = append(parts, fmt.Sprintf("%s of %s events delivered, the allocation is used up in %s", count(events.Used), count(events.Limit), away(events.LimitAt, now)))
+	}
+	if month, ok := b.Quotas[monthlyKey]; ok && float64(month.Used) >= monthlyAlarm*float64(month.Limit) {
+		parts = append(parts, fmt.Sprintf("%s of the month's %s delivered events used (Setup > Company Information > Usage-based Entitlements)", count(month.Used), count(month.Limit)))
 	}
 	return strings.Join(parts, "; ")
 }
