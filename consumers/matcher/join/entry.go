@@ -18,7 +18,7 @@ type entry struct {
 	kind   Kind
 	isLive bool
 	topic  Topic
-	name   []byte // key or identifier
+	name   []byte // key or identifier; of a Contact that is read back, the key of its Account as far as that is known
 	blob   []byte // of a record
 	at     uint32 // where in its block that stands
 	pub    publication

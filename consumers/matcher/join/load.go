@@ -49,23 +49,20 @@ func (e *Engine) Load(s Store, link *customer.Link) (bool, error) {
 
 // block is one block of the log as it was read, or why it could not be.
 type block struct {
-	number uint32
-	bytes  []byte
-	err    error
+	number  uint32
+	size    int64
+	entries []entry
+	err     error
 }
 
-// readBack restores what the blocks hold, the last one first. Blocks are read ahead while others are restored.
+// readBack restores what the blocks hold, the last one first. Blocks are read and decoded while others are restored.
 func (e *Engine) readBack(s Store) error {
 	blocks, stop := make(chan block, 8), make(chan struct{})
 	go func() {
 		defer close(blocks)
 		for n := e.log.next; n > e.log.first; n-- {
-			b, ok, err := s.Get(blockKey(n - 1))
-			if err == nil && !ok {
-				err = errDamaged
-			}
 			select {
-			case blocks <- block{n - 1, b, err}:
+			case blocks <- e.readBlock(s, n-1):
 			case <-stop:
 				return
 			}
@@ -77,14 +74,50 @@ func (e *Engine) readBack(s Store) error {
 			continue // until the reading has ended
 		}
 		if err = b.err; err == nil {
-			e.log.size += int64(len(b.bytes))
-			err = eachEntry(b.bytes, func(x entry) error { return e.restore(b.number, x) })
+			e.log.size += b.size
+			err = e.restoreBlock(b)
 		}
 		if err != nil {
 			close(stop)
 		}
 	}
 	return err
+}
+
+// usualEntry is about what an entry takes.
+const usualEntry = 256
+
+// readBlock reads and decodes a block. It runs beside what restores others, and only reads what stays as it is meanwhile.
+func (e *Engine) readBlock(s Store, number uint32) block {
+	bytes, ok, err := s.Get(blockKey(number))
+	if err == nil && !ok {
+		err = errDamaged
+	}
+	b := block{number: number, size: int64(len(bytes)), entries: make([]entry, 0, len(bytes)/usualEntry), err: err}
+	if err != nil {
+		return b
+	}
+	b.err = eachEntry(bytes, func(x entry) error {
+		if x.tag == entryRecord && x.kind == Contact && x.isLive {
+			x.name = e.parentIn(x.blob)
+		}
+		b.entries = append(b.entries, x)
+		return nil
+	})
+	return b
+}
+
+// restoreBlock takes the entries of a block, each a moment after it was looked at.
+func (e *Engine) restoreBlock(b block) error {
+	for i, x := range b.entries {
+		if i%AheadOf == 0 {
+			e.lookAtEntries(b.entries[i:min(i+AheadOf, len(b.entries))])
+		}
+		if err := e.restore(b.number, x); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restore takes an entry, unless a later one for the same thing was taken. Until endLoad the marks of what differs from

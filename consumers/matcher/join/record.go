@@ -55,8 +55,9 @@ type row struct {
 	value   []byte
 }
 
-func (e *Engine) row(id uint32) row {
-	b := e.blobs.get(e.records.at(id).blob)
+func (e *Engine) row(id uint32) row { return rowOf(e.blobs.get(e.records.at(id).blob)) }
+
+func rowOf(b []byte) row {
 	n, w := binary.Uvarint(b)
 	key, b := b[w:w+int(n)], b[w+int(n):]
 	epoch, w := binary.Varint(b)
