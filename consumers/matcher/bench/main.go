@@ -23,9 +23,9 @@ import (
 
 // options are the flags, and what the conductor adds to them for the parts.
 type options struct {
-	Kafka, Brokers, Profile                   string
-	Accounts, Updates, Partitions, GOGC, Rate int
-	Probe                                     time.Duration
+	Kafka, Brokers, Profile                           string
+	Accounts, Updates, Partitions, GOGC, Rate, Memory int
+	Probe                                             time.Duration
 
 	Role, Registry, Org, State string // set by the conductor
 }
@@ -41,6 +41,7 @@ func main() {
 	flag.IntVar(&o.Rate, "rate", 200, "single changes a second")
 	flag.IntVar(&o.Partitions, "partitions", 4, "partitions of each topic")
 	flag.IntVar(&o.GOGC, "gogc", 25, "garbage collection target of the matcher's process, in percent; the default is the program's")
+	flag.IntVar(&o.Memory, "memory", 0, "matcher.memory_limit_mb: MiB that the state may take in memory; 0: no bound")
 	flag.StringVar(&o.Profile, "profile", "", "prefix of files for the CPU profiles of the matcher's processes")
 	flag.Parse()
 	if *part != "" {

@@ -90,7 +90,7 @@ func match(ctx context.Context, o options) error {
 	}
 	b := bench{o: o, kafka: k, meter: newMeter()}
 	b.matcher, err = matcher.New(matcher.Config{
-		Org: o.Org, Kafka: k, Registry: registry.NewClient(o.Registry), StateDir: o.State, Partitions: o.Partitions,
+		Org: o.Org, Kafka: k, Registry: registry.NewClient(o.Registry), StateDir: o.State, Partitions: o.Partitions, Memory: int64(o.Memory) << 20,
 		Link: &customer.Link{SalesforceField: "ERP_No__c", ERPField: "number", Cardinality: customer.CardinalityOneToOne, NearMiss: true},
 	})
 	if err != nil {
