@@ -38,6 +38,8 @@ func TestAPollGoesOnWhereItWas(t *testing.T) {
 		b.must(tx.Update("Contact", id, org.Fields{"Title": fmt.Sprint("title ", i)}))
 	}
 	c.forward(30 * time.Second) // what is read from now on need not be read again
+	forward := c.now().Add(-10 * time.Second).UnixMilli()
+	b.awaitFeed(p, "Contact", func(f feedStored) bool { return f.Covered > forward }) // the producer knows the time
 	polling.Store(true)
 	tx.Commit()
 	l.await(b)
