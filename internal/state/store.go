@@ -29,7 +29,7 @@ import (
 // ErrClosed is returned by every call on a closed store.
 var ErrClosed = errors.New("state store is closed")
 
-// blockCache is how many bytes of table files stay in memory for reads.
+// blockCache is how many bytes of table files stay in memory for reads, unless BlockCache says otherwise.
 const blockCache = 16 << 20
 
 // writeBuffer is the size of one of the two buffers that hold what is not yet in a table file. It is also the most
@@ -41,6 +41,7 @@ type settings struct {
 	metrics  *Metrics
 	fs       vfs.FS
 	separate int
+	cache    int
 	raw      bool
 }
 
@@ -57,6 +58,9 @@ func WithMetrics(m *Metrics) Option { return func(s *settings) { s.metrics = m }
 // merged into larger files: for a store of many values of hundreds of bytes, whose merging would else cost more than all
 // the rest. Reading such a value costs one more read.
 func SeparateValues(size int) Option { return func(s *settings) { s.separate = size } }
+
+// BlockCache sets how many bytes of table files stay in memory for reads; the default is 16 MiB.
+func BlockCache(size int) Option { return func(s *settings) { s.cache = size } }
 
 // Uncompressed leaves values on disk as they are: for long values that are soon replaced, whose compression would cost more
 // than the disk that it saves.
@@ -79,7 +83,7 @@ type Store struct {
 // Open opens the store in dir, a folder that it makes when it is missing. One process at a time can have it open. The
 // error is one sentence for the operator when the folder is taken, not writable, or its disk is full.
 func Open(dir string, how ...Option) (_ *Store, err error) {
-	set := settings{logger: slog.New(slog.DiscardHandler), fs: vfs.Default}
+	set := settings{logger: slog.New(slog.DiscardHandler), fs: vfs.Default, cache: blockCache}
 	for _, option := range how {
 		option(&set)
 	}
@@ -94,7 +98,7 @@ func Open(dir string, how ...Option) (_ *Store, err error) {
 	log := logger{log: set.logger, store: s}
 	options := &pebble.Options{
 		FS:                          vfs.OnDiskFull(set.fs, reserve.release),
-		CacheSize:                   blockCache + 2*writeBuffer, // Pebble counts its write buffers in
+		CacheSize:                   int64(set.cache) + 2*writeBuffer, // Pebble counts its write buffers in
 		MemTableSize:                writeBuffer,
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                256,

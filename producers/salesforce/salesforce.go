@@ -244,7 +244,8 @@ func (p *Producer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer writer.Close()
-	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger), state.WithMetrics(p.cfg.StateMetrics), state.SeparateValues(separateFrom))
+	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger), state.WithMetrics(p.cfg.StateMetrics), state.SeparateValues(separateFrom),
+		state.BlockCache(keyCache))
 	if err != nil {
 		return err
 	}
@@ -260,6 +261,10 @@ func (p *Producer) run(ctx context.Context) (err error) {
 
 // separateFrom is from how many bytes on a stored row is kept apart from its key; those without a row are far shorter.
 const separateFrom = 128
+
+// keyCache is what the store may keep in memory of its files, bytes: enough for the keys that events come back to. Rows that
+// they come back to are kept by themselves.
+const keyCache = 4 << 20
 
 // inputsWaiting is how many inputs may wait for the loop, so that pages are read while it makes others durable.
 const inputsWaiting = 4
