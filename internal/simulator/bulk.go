@@ -57,7 +57,7 @@ func (j *job) information(s *Simulator, full bool) jobInformation {
 	if !full {
 		return info
 	}
-	rows, retries, took, chunking := j.rows, j.retries, j.modified.Sub(j.created).Milliseconds(), !j.plan.Ordered && j.plan.Limit < 0
+	rows, retries, took, chunking := int(j.rows.Load()), j.retries, j.modified.Sub(j.created).Milliseconds(), !j.plan.Ordered && j.plan.Limit < 0
 	info.JobType, info.Processed, info.Retries, info.ProcessingTime, info.ChunkingOK, info.ErrorMessage = "V2Query", &rows, &retries, &took, &chunking, j.message
 	return info
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"crosswalk/internal/simulator/org"
@@ -42,9 +43,9 @@ type job struct {
 	modified time.Time
 	release  func() // unpins the org; nil when it is unpinned
 	chunks   []chunk
-	done     int // chunks that were read
-	rows     int
-	steps    int // of a manual job: how often it was advanced
+	done     int          // chunks that were read
+	rows     atomic.Int64 // of the chunks that were read; /limits asks for it without the job's lock
+	steps    int          // of a manual job: how often it was advanced
 	retries  int
 	message  string
 }
@@ -78,11 +79,11 @@ func (js *jobs) today(now time.Time) int {
 func (js *jobs) stored() int {
 	js.mu.Lock()
 	defer js.mu.Unlock()
-	rows := 0
+	rows := int64(0)
 	for _, j := range js.order {
-		rows += j.rows
+		rows += j.rows.Load()
 	}
-	return rows * 300 >> 20
+	return int(rows * 300 >> 20)
 }
 
 func (js *jobs) add(s *Simulator, j *job) {
@@ -200,7 +201,7 @@ func (j *job) read(s *Simulator, seq uint64) {
 		s.org.ViewAt(seq, func(v org.View) { j.plan.Sort(v, c.slots) })
 	}
 	c.slots = j.plan.Window(c.slots)
-	j.rows += len(c.slots)
+	j.rows.Add(int64(len(c.slots)))
 	j.done++
 }
 

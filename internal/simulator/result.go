@@ -63,7 +63,7 @@ func (c *call) bounds(j *job) (from, to int, ok bool) {
 	q := c.r.URL.Query()
 	if text := q.Get("locator"); text != "" {
 		row, err := strconv.Atoi(unlocate(text))
-		if err != nil || row < 0 || row > j.rows {
+		if err != nil || row < 0 || row > int(j.rows.Load()) {
 			c.fail(http.StatusBadRequest, "INVALIDJOB", "Invalid locator: "+text)
 			return 0, 0, false
 		}
@@ -78,7 +78,7 @@ func (c *call) bounds(j *job) (from, to int, ok bool) {
 		}
 		size = min(size, n)
 	}
-	return from, min(from+size, j.rows), true
+	return from, min(from+size, int(j.rows.Load())), true
 }
 
 // jobResults serves one page of rows as CSV.
@@ -95,10 +95,10 @@ func (c *call) jobResults() {
 	h.Set("Content-Type", "text/csv; charset=UTF-8")
 	h["Sforce-NumberOfRecords"] = []string{strconv.Itoa(to - from)} // spelt as Salesforce spells it
 	h.Set("Sforce-Locator", "null")
-	if to < j.rows {
+	if to < int(j.rows.Load()) {
 		h.Set("Sforce-Locator", locate(to))
 	}
-	if j.rows == 0 && j.settings.EmptyBody {
+	if int(j.rows.Load()) == 0 && j.settings.EmptyBody {
 		c.w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -152,12 +152,12 @@ func (c *call) resultPages() {
 		URL string `json:"resultUrl"`
 	}
 	pages := []page{}
-	for len(pages) < pagesPerList && (from < j.rows || from == 0 && len(pages) == 0) {
+	for len(pages) < pagesPerList && (from < int(j.rows.Load()) || from == 0 && len(pages) == 0) {
 		pages = append(pages, page{base + "/results?locator=" + locate(from)})
 		from += size
 	}
-	out := map[string]any{"resultPages": pages, "done": from >= j.rows}
-	if from < j.rows {
+	out := map[string]any{"resultPages": pages, "done": from >= int(j.rows.Load())}
+	if from < int(j.rows.Load()) {
 		out["nextRecordsUrl"] = base + "/resultpages?locator=" + locate(from)
 	}
 	c.json(http.StatusOK, out)
