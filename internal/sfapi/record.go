@@ -38,11 +38,17 @@ func NewRowDecoder(schema *change.Schema, components map[string]map[string]strin
 func (d *RowDecoder) Row(record []byte) (change.Row, error) {
 	clear(d.values)
 	diffs, err := d.Fields(record, func(field int, v change.Value) { d.values[field] = v })
+	if err == nil && len(diffs) > 0 {
+		err = &RowError{Field: diffs[0], Reason: "its value is an object", Raw: string(record)}
+	}
+	var bad *RowError
+	if errors.As(err, &bad) {
+		if i := d.schema.Index("Id"); i >= 0 && isID([]byte(d.values[i].Str())) {
+			bad.ID = d.values[i].Str()
+		}
+	}
 	if err != nil {
 		return change.Row{}, err
-	}
-	if len(diffs) > 0 {
-		return change.Row{}, &RowError{Field: diffs[0], Reason: "its value is an object", Raw: string(record)}
 	}
 	row := change.Row{Schema: d.schema, Values: d.values}
 	row.ID = row.Get("Id").Str()

@@ -126,6 +126,9 @@ func TestBadRecordsSayWhy(t *testing.T) {
 			continue
 		}
 		has(t, err.Error(), want)
+		if told := strings.HasPrefix(record, `{"Id":"003Qk00000aBcDeIAK"`); told != (bad.ID == "003Qk00000aBcDeIAK") {
+			t.Errorf("%s is said to be of the record %q", record, bad.ID)
+		}
 	}
 }
 

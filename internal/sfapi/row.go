@@ -53,6 +53,7 @@ func (r *RowReader) Next() (change.Row, error) {
 	switch err := r.scanner.scan(); {
 	case errors.Is(err, errQuoting):
 		r.rows++
+		r.scanner.cells = nil // they are not to be relied on
 		return change.Row{}, r.bad("", err.Error())
 	case err != nil:
 		return change.Row{}, r.end(err)
@@ -110,7 +111,30 @@ type columnError struct{ reason string }
 func (e *columnError) Error() string { return e.reason }
 
 func (r *RowReader) bad(field, reason string) *RowError {
-	return &RowError{Row: r.rows, Field: field, Reason: reason, Raw: string(r.scanner.record)}
+	return &RowError{Row: r.rows, Field: field, Reason: reason, Raw: string(r.scanner.record), ID: r.idOf()}
+}
+
+// idOf returns the id of the scanned record. One whose cells are not those of the columns may have anything in its place.
+func (r *RowReader) idOf() string {
+	if len(r.scanner.cells) != len(r.columns) {
+		return ""
+	}
+	for i := range r.columns {
+		if id := r.cell(nil, r.scanner.cells[i]); r.columns[i].field == r.id && isID(id) {
+			return string(id)
+		}
+	}
+	return ""
+}
+
+// isID reports whether a text has the form of an 18-character record id.
+func isID(text []byte) bool {
+	for _, c := range text {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return len(text) == 18
 }
 
 // header maps the columns. An empty body is a page without rows (facts 3.3).

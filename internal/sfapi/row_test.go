@@ -111,21 +111,21 @@ func TestRowReaderNamesWhatIsWrongAndGoesOn(t *testing.T) {
 	}
 	equal(t, rows, []string{globex + "|AnnualRevenue=1|Name=fine|SystemModstamp=null"})
 	want := []struct {
-		row           int
-		field, reason string
+		row               int
+		field, reason, id string
 	}{
-		{1, "", "2 values where the page has 4 columns"},
-		{2, "AnnualRevenue", `"12,5" is not a decimal number`},
-		{3, "SystemModstamp", `"2026-13-01T00:00:00.000Z" is not a datetime`},
-		{4, "Name", "is not UTF-8"},
-		{5, "", "a quote is followed by neither"},
-		{6, "Id", `"" is not an id of 18 characters`},
+		{1, "", "2 values where the page has 4 columns", ""},
+		{2, "AnnualRevenue", `"12,5" is not a decimal number`, acme},
+		{3, "SystemModstamp", `"2026-13-01T00:00:00.000Z" is not a datetime`, acme},
+		{4, "Name", "is not UTF-8", acme},
+		{5, "", "a quote is followed by neither", ""},
+		{6, "Id", `"" is not an id of 18 characters`, ""},
 	}
 	if len(bad) != len(want) {
 		t.Fatalf("%d bad rows, want %d: %v", len(bad), len(want), bad)
 	}
 	for i, w := range want {
-		if bad[i].Row != w.row || bad[i].Field != w.field {
+		if bad[i].Row != w.row || bad[i].Field != w.field || bad[i].ID != w.id {
 			t.Errorf("bad row %d is %+v", i, bad[i])
 		}
 		has(t, bad[i].Error(), w.reason)

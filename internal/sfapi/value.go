@@ -14,6 +14,7 @@ type RowError struct {
 	Field  string // API name; empty when the row as a whole is wrong
 	Reason string // what is wrong, with the beginning of the value
 	Raw    string // the row as it came
+	ID     string // 18-character id of the record, so that it can be asked for otherwise; empty when the row does not tell
 }
 
 func (e *RowError) Error() string {
