@@ -195,7 +195,7 @@ func (c *Client) Check(ctx context.Context) error {
 // whole writes the types that a schema takes from other subjects into it.
 func (c *Client) whole(ctx context.Context, s stored) (string, error) {
 	if s.SchemaType != "" && s.SchemaType != "AVRO" {
-		return "", fmt.Errorf("it is of type %s, and only Avro is understood", s.SchemaType)
+		return "", fmt.Errorf("it is of type %s, and %w", s.SchemaType, ErrNotAvro)
 	}
 	if len(s.References) == 0 {
 		return s.Schema, nil

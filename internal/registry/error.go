@@ -62,6 +62,9 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound && e.Code >= CodeSubjectNotFound && e.Code <= CodeSchemaNotFound
 }
 
+// ErrNotAvro is in the error of a schema that the registry has in another language than Avro.
+var ErrNotAvro = errors.New("only Avro is understood")
+
 // IsIncompatible reports whether a registry refused a schema because of an earlier one of its subject.
 func IsIncompatible(err error) bool {
 	var e *Error

@@ -26,13 +26,18 @@ func (l *loop) rejectRow(ctx context.Context, source string, raw []byte, why err
 
 // bury writes a dead letter. What follows from it is durable only after the next Flush.
 func (l *loop) bury(ctx context.Context, source string, raw []byte, headers []topic.Header) error {
+	return l.buryAs(ctx, l.org()+"/"+source, source, raw, headers)
+}
+
+// buryAs is bury under another key.
+func (l *loop) buryAs(ctx context.Context, key, source string, raw []byte, headers []topic.Header) error {
 	l.cfg.Metrics.rejected.Inc()
 	if raw == nil {
 		raw = []byte{} // null would be a tombstone
 	}
 	l.unflushed.Store(true)
 	err := l.writer.Send(ctx, topic.Record{
-		Topic: l.topics.deadletter, Key: []byte(l.org() + "/" + source), Value: raw,
+		Topic: l.topics.deadletter, Key: []byte(key), Value: raw,
 		Headers: append(headers, topic.Header{Key: "source", Value: []byte(source)}, topic.Header{Key: "org", Value: []byte(l.org())}),
 	}, l.refusals.acked)
 	if err != nil {
@@ -154,8 +159,8 @@ func (l *loop) buryBare(ctx context.Context, r refusal) error {
 	return nil
 }
 
-// taken closes holes of records that were refused before and are among what is now acknowledged.
-func (l *loop) taken(ctx context.Context, pubs []handover.Publication) {
+// taken closes holes of records that were refused before, or read again, and are among what is now acknowledged.
+func (l *loop) taken(ctx context.Context, pubs []handover.Publication) error {
 	for i := range pubs {
 		k := pubs[i].Key
 		if s := l.records.step[k]; s != nil && s.Refused {
@@ -165,6 +170,7 @@ func (l *loop) taken(ctx context.Context, pubs []handover.Publication) {
 			l.closed(ctx, h, "the broker has taken another version of each record", nil)
 		}
 	}
+	return l.closeReread(ctx)
 }
 
 // tryRefused has records read again that a former process could not publish: perhaps the topic takes them now. When the local

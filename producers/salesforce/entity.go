@@ -158,27 +158,35 @@ func (l *loop) codecOf(ctx context.Context, id int) (*avro.RowCodec, error) {
 	if c := l.codecs[id]; c != nil {
 		return c, nil
 	}
-	text, err := l.cfg.Registry.Schema(ctx, id)
+	text, err := l.registered(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	c, err := avro.ParseRowCodec(text)
-	if err == nil {
-		l.codecs[id] = c
+	if err != nil {
+		return nil, damaged("its schema %d is not one of rows: %w", id, err)
 	}
-	return c, err
+	l.codecs[id] = c
+	return c, nil
 }
 
-// decode reads a published value into the columns of the entity's current schema; what it does not have is absent.
-func (l *loop) decode(ctx context.Context, e *entity, framed []byte) ([]change.Value, change.Meta, error) {
-	id, body, err := avro.Unframe(framed)
+// decode reads the published value of a record into the columns of the entity's current schema; what it does not have is
+// absent. A value that cannot be read is a *damage.
+func (l *loop) decode(ctx context.Context, e *entity, id string, framed []byte) ([]change.Value, error) {
+	schemaID, body, err := avro.Unframe(framed)
 	if err != nil {
-		return nil, change.Meta{}, err
+		return nil, damaged("%w", err)
 	}
-	c, err := l.codecOf(ctx, id)
+	c, err := l.codecOf(ctx, schemaID)
 	if err != nil {
-		return nil, change.Meta{}, err
+		return nil, err
 	}
-	row, meta, err := c.Decode(body)
-	return move(row.Values, row.Schema, e.schema), meta, err
+	row, _, err := c.Decode(body)
+	if err != nil {
+		return nil, damaged("%w", err)
+	}
+	if row.ID != id {
+		return nil, damaged("it is the row of %q", row.ID)
+	}
+	return move(row.Values, row.Schema, e.schema), nil
 }

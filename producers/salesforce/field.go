@@ -175,18 +175,25 @@ func (l *loop) columnDetail(name string, changes []columnChange) map[string]stri
 // columnsSince takes up what changed in the columns since the last owner stored its position.
 func (l *loop) columnsSince(ctx context.Context, had map[string][]change.Field) {
 	for _, name := range entities {
-		if len(had[name]) > 0 {
-			e := l.entities[name]
-			l.columnsChanged(ctx, name, compareColumns(had[name], e.schema.Fields, e.refused))
+		fields, stored := had[name]
+		switch {
+		case stored && fields == nil:
+			l.wantSnapshot(name, hole.Fields, "the columns that the last owner published cannot be told: their schema is not in the registry any more")
+		case len(fields) > 0:
+			l.columnsChanged(ctx, name, compareColumns(fields, l.entities[name].schema.Fields, l.entities[name].refused))
 		}
 	}
 }
 
-// columnsOf returns the columns that a former owner published: those of the schema that it wrote under.
+// columnsOf returns the columns that a former owner published: those of the schema that it wrote under, nil when it cannot be read.
 func (l *loop) columnsOf(ctx context.Context, schemas map[string]int) (map[string][]change.Field, error) {
 	had := map[string][]change.Field{}
 	for name, id := range schemas {
-		text, err := l.cfg.Registry.Schema(ctx, id)
+		text, err := l.registered(ctx, id)
+		if isDamage(err) {
+			had[name] = nil
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

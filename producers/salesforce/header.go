@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -99,29 +100,49 @@ func (v *envelope) record(entity, name, id string, h change.Headers, at int64) t
 	return topic.Record{Topic: name, Key: key, Headers: v.list[first:len(v.list):len(v.list)]}
 }
 
-// parseHeaders reads the version back. commit is ce_time when an event made the record, else 0.
+// maxVersion bounds epochs and revs: a greater one is damage, and could not be exceeded for ever.
+const maxVersion = 1 << 60
+
+// parseHeaders reads the version back. commit is ce_time when an event made the record, else 0. With an error, a
+// *damage, h has what can be read: a record must have an epoch and a rev, and what else it has must be in order.
 func parseHeaders(r topic.Record) (h change.Headers, commit int64, err error) {
+	epoch, rev := false, false
+	number := func(text []byte) (int64, error) {
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		if err == nil && (n < 0 || n > maxVersion) {
+			return 0, fmt.Errorf("%d is out of range", n)
+		}
+		return n, err
+	}
 	for _, header := range r.Headers {
-		text := string(header.Value)
+		var bad error
 		switch header.Key {
 		case "epoch":
-			h.Epoch, err = strconv.ParseInt(text, 10, 64)
+			h.Epoch, bad = number(header.Value)
+			epoch = bad == nil
 		case "rev":
-			h.Rev, err = strconv.ParseInt(text, 10, 64)
+			h.Rev, bad = number(header.Value)
+			rev = bad == nil
 		case "pos":
-			h.Pos, err = strconv.ParseInt(text, 10, 64)
+			h.Pos, bad = number(header.Value)
 		case "asof":
-			h.AsOf, err = strconv.ParseInt(text, 10, 64)
+			h.AsOf, bad = number(header.Value)
 		case "op":
-			h.Op = change.Op(strings.ToUpper(text))
+			h.Op = change.Op(strings.ToUpper(string(header.Value)))
 		case "ce_time":
 			var at time.Time
-			at, err = time.Parse(time.RFC3339, text)
+			at, bad = time.Parse(time.RFC3339, string(header.Value))
 			commit = at.UnixMilli()
 		}
-		if err != nil {
-			return h, 0, fmt.Errorf("read header %s of record %d of %s partition %d: %w", header.Key, r.Offset, r.Topic, r.Partition, err)
+		if bad != nil && err == nil {
+			err = fmt.Errorf("header %s: %w", header.Key, bad)
 		}
+	}
+	if err == nil && !(epoch && rev) {
+		err = errors.New("it has no headers epoch and rev")
+	}
+	if err != nil {
+		return h, 0, &damage{why: err, unversioned: true}
 	}
 	switch h.Op {
 	case change.OpCreate, change.OpUpdate, change.OpDelete, change.OpUndelete:

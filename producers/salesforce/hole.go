@@ -35,6 +35,7 @@ func (l *loop) takeEvent(e *change.Event, why error) error {
 	if after.Skipped > before.Skipped {
 		return nil
 	}
+	l.followWaiting(e)
 	f, open := hole.Of(e)
 	switch {
 	case open && why != nil && f.Repair == hole.ByID:
@@ -50,6 +51,22 @@ func (l *loop) takeEvent(e *change.Event, why error) error {
 		l.found(f, known)
 	}
 	return nil
+}
+
+// followWaiting has records read again that holes wait for, since what could not be read may be mended, unless the event deletes them.
+func (l *loop) followWaiting(e *change.Event) {
+	if l.book.Real() == 0 {
+		return
+	}
+	for _, id := range e.RecordIDs {
+		switch {
+		case !l.book.Waits(e.Entity, id):
+		case e.Type == change.Delete, e.Type == change.GapDelete:
+			l.sawAgain(e.Entity, id)
+		default:
+			l.m.Require(handover.Key{Entity: e.Entity, ID: id})
+		}
+	}
 }
 
 // wantSnapshot has a snapshot of an entity taken because of a hole, or of what is kept as one.

@@ -9,15 +9,28 @@ import (
 	"crosswalk/producers/salesforce/handover"
 )
 
-// foreignRecord is a record in the topic with a lower version than one before it (W3).
+// foreignRecord is a record in the topic with a lower version than one before it (W3), or one that cannot be used.
 type foreignRecord struct {
-	key   handover.Key
-	value []byte
-	rec   handover.Record
+	key     handover.Key
+	at      span
+	value   []byte
+	rec     handover.Record
+	why     error  // of one that cannot be read
+	strange bool   // its key is no id
+	place   string // of that one
 }
 
+func spanOf(rec topic.Record) span { return span{rec.Topic, rec.Partition, rec.Offset, rec.Offset + 1} }
+
 // answer repairs a record of another producer (W3).
-func (l *loop) answer(f foreignRecord) error {
+func (l *loop) answer(ctx context.Context, f foreignRecord) error {
+	l.cfg.Metrics.repaired.Inc()
+	if f.strange {
+		return l.removeStrange(ctx, f)
+	}
+	if f.why != nil {
+		return l.answerDamaged(f)
+	}
 	l.cfg.Logger.Warn("a former producer wrote late; the record is published again", "entity", f.key.Entity, "id", f.key.ID)
 	rec, err := l.records.Load(f.key)
 	if err != nil {
@@ -26,18 +39,27 @@ func (l *loop) answer(f foreignRecord) error {
 	if rec.State == handover.Unknown {
 		l.records.put(f.key, &stored{value: f.value})
 	}
-	l.cfg.Metrics.repaired.Inc()
 	return l.m.Foreign(f.key, f.rec)
+}
+
+// answerDamaged publishes a known record again in the place of one that cannot be read; an unknown one is read first.
+func (l *loop) answerDamaged(f foreignRecord) error {
+	l.noteDamaged(f.key.Entity, f.key.ID, f.why)
+	answered, err := l.m.Damaged(f.key, f.rec.Version)
+	if answered {
+		l.sawAgain(f.key.Entity, f.key.ID)
+	}
+	return err
 }
 
 // answerForeign looks at what stands between our own records in the topics.
 func (l *loop) answerForeign(ctx context.Context) error {
 	for _, s := range l.offsets.takeForeign() {
-		if err := l.readSpan(ctx, s, l.takeForeign); err != nil {
+		if err := l.readSpan(ctx, s, func(rec topic.Record) error { return l.takeForeign(ctx, rec) }); err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.followLosses(ctx)
 }
 
 // readSpan gives the records of a run to take.
@@ -74,22 +96,38 @@ func (l *loop) readSpan(ctx context.Context, s span, take func(topic.Record) err
 	return nil
 }
 
-func (l *loop) takeForeign(rec topic.Record) error {
-	for name, t := range l.topics.entity {
-		if t != rec.Topic {
-			continue
-		}
-		k := handover.Key{Entity: name, ID: string(rec.Key)}
-		s, err := l.recordOf(k, rec)
-		if err != nil {
+// takeForeign answers one record that is not ours.
+func (l *loop) takeForeign(ctx context.Context, rec topic.Record) error {
+	k := l.keyOf(rec)
+	if !isRecord(k.Entity, k.ID) {
+		return l.takeStrange(ctx, k, rec)
+	}
+	s, why := l.recordOf(k, rec)
+	if why != nil && !isDamage(why) {
+		return why
+	}
+	if s.Version.Epoch > l.m.Epoch() {
+		return errors.Join(topic.ErrFenced, fmt.Errorf("record %d of %s partition %d has a later epoch", rec.Offset, rec.Topic, rec.Partition))
+	}
+	switch {
+	case why != nil:
+		if err := l.post(ctx, letterOf(k, rec, why)); err != nil {
 			return err
 		}
-		switch {
-		case s.Version.Epoch > l.m.Epoch():
-			return errors.Join(topic.ErrFenced, fmt.Errorf("record %d of %s partition %d has a later epoch", rec.Offset, rec.Topic, rec.Partition))
-		case s.Version.Epoch < l.m.Epoch():
-			return l.answer(foreignRecord{key: k, value: s.value, rec: s.Record})
-		}
+	case s.Version.Epoch == l.m.Epoch():
+		return nil
 	}
-	return nil
+	return l.answer(ctx, foreignRecord{key: k, value: s.value, rec: s.Record, why: why})
+}
+
+// takeStrange answers one whose key is no id. A tombstone under such a key is nothing.
+func (l *loop) takeStrange(ctx context.Context, k handover.Key, rec topic.Record) error {
+	if rec.Value == nil {
+		return nil
+	}
+	h, _, _ := parseHeaders(rec) // as far as they can be read
+	if err := l.post(ctx, letterOf(k, rec, damaged("its key %.80q is no id of %s", k.ID, k.Entity))); err != nil {
+		return err
+	}
+	return l.answer(ctx, foreignRecord{key: k, place: place(rec), rec: handover.Record{Version: h.Version}, strange: true})
 }

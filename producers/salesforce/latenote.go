@@ -32,10 +32,16 @@ func (n *notes) answerLate(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(n.book.late) == 0 && len(spans) == 0 {
+	if len(n.book.late) == 0 && len(n.book.damaged) == 0 && len(spans) == 0 {
 		return nil
 	}
+	if err := n.tellDamaged(ctx); err != nil {
+		return err
+	}
 	if err := n.repairLate(ctx); err != nil {
+		return err
+	}
+	if err := n.closeDamaged(ctx); err != nil {
 		return err
 	}
 	clear(n.book.late)
@@ -44,13 +50,11 @@ func (n *notes) answerLate(ctx context.Context) error {
 
 // takeLate notes a record that another producer wrote.
 func (n *notes) takeLate(ctx context.Context, r topic.Record) error {
-	h, _, err := parseHeaders(r)
+	h, _, why := parseHeaders(r)
 	switch {
-	case err != nil:
-		return err
 	case h.Version.Epoch > n.epoch:
 		return errors.Join(topic.ErrFenced, fmt.Errorf("record %d of %s partition %d has a later epoch", r.Offset, r.Topic, r.Partition))
-	case h.Version.Epoch == n.epoch:
+	case why == nil && h.Version.Epoch == n.epoch:
 		return nil // our own, beside it
 	}
 	id := string(r.Key)
@@ -58,10 +62,19 @@ func (n *notes) takeLate(ctx context.Context, r topic.Record) error {
 	if err != nil {
 		return err
 	}
+	var e noteEntry
+	if why == nil {
+		e, why = n.book.read(ctx, r, h.Version)
+	}
+	if isDamage(why) {
+		n.book.takeDamaged(r, h.Version, known, why)
+		return nil
+	}
+	if why != nil {
+		return why
+	}
 	if known.version == (change.Version{}) { // nobody knew of it: what it says is looked at as if it were ours
-		if known, err = n.book.read(ctx, r, h.Version); err != nil {
-			return err
-		}
+		known = e
 		n.book.pending[id] = known
 	}
 	n.book.late[id] = known.kind
@@ -85,9 +98,16 @@ func (n *notes) repairLate(ctx context.Context) error {
 			return err
 		}
 	}
+	n.book.unsettled = map[string]bool{}
 	for kind, all := range ids {
 		for chunk := range slices.Chunk(all, linkChunk) {
-			if err := n.readAgain(ctx, noteObjects[kind], chunk); err != nil {
+			err := n.readAgain(ctx, noteObjects[kind], chunk)
+			if err != nil && ctx.Err() == nil && !slices.Contains(n.cfg.Notes.Objects, kind) {
+				n.cfg.Logger.Warn("notes of an object that is not among notes.objects could not be repaired; add it there", "object", kind, "notes", len(chunk), "error", err)
+				n.book.unsettled[kind] = true
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -58,6 +58,10 @@ type loop struct {
 	clockSkew   atomic.Int64 // server's clock less ours, nanoseconds
 	book        *hole.Book   // open holes
 	rebuilt     bool         // the local state was of no use and is made anew
+	unknown     unknownSchemas
+	hollow      map[handover.Key]string // why, of stored records of which nothing can be read, as a start has found
+	losses      []letter                // records of which the local state has nothing that can be read, found since the last input
+	reread      []handover.Key          // records of holes that were read in the step in hand
 	reconciler  reconciler
 	hadColumns  map[string][]change.Field // that the last owner published, by entity
 	describeNow chan string               // entities whose fields are to be looked at
@@ -227,7 +231,9 @@ func (l *loop) settle(ctx context.Context) error {
 		return err
 	}
 	if l.book.Real() > 0 {
-		l.taken(ctx, pubs)
+		if err := l.taken(ctx, pubs); err != nil {
+			return err
+		}
 	}
 	err := l.save()
 	l.arena = l.arena[:0]

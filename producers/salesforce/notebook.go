@@ -28,6 +28,8 @@ type noteBook struct {
 	offsets   offsets   // what the book reflects of the topic
 	identity  map[string]string
 	late      map[string]string // kinds of the notes that a former producer wrote late, by id (W3); not answered yet
+	damaged   []damagedNote     // found since the last answers; they are among late, too
+	unsettled map[string]bool   // kinds of which the last answers could read nothing, because they are not configured to be read
 }
 
 // noteEntry is what is remembered of a note.
@@ -127,45 +129,50 @@ func (b *noteBook) stamp(batch *state.Batch) error {
 // recall takes a record of the topic into the book: the highest version counts, and a lower one behind it is late (W3).
 func (b *noteBook) recall(ctx context.Context, r topic.Record) error {
 	h, _, err := parseHeaders(r)
-	if err != nil {
-		return err
+	old, lerr := b.load(string(r.Key))
+	if lerr != nil || err == nil && h.Version == old.version {
+		return lerr
 	}
-	old, err := b.load(string(r.Key))
-	if err != nil || h.Version == old.version {
-		return err
+	var e noteEntry
+	if err == nil {
+		e, err = b.read(ctx, r, h.Version)
 	}
-	e, err := b.read(ctx, r, h.Version)
-	if err != nil {
+	switch {
+	case isDamage(err):
+		b.takeDamaged(r, h.Version, old, err)
+	case err != nil:
 		return err
-	}
-	if h.Version.Less(old.version) {
+	case h.Version.Less(old.version):
 		b.late[string(r.Key)] = old.kind
-		return nil
+	default:
+		b.pending[string(r.Key)] = e
 	}
-	b.pending[string(r.Key)] = e
 	return nil
 }
 
-// read makes the entry that a record of the topic stands for.
+// read makes the entry that a record of the topic stands for. One that cannot be read is a *damage.
 func (b *noteBook) read(ctx context.Context, r topic.Record, v change.Version) (noteEntry, error) {
 	if r.Value == nil {
 		return noteEntry{version: v}, nil
 	}
 	id, body, err := avro.Unframe(r.Value)
 	if err != nil {
-		return noteEntry{}, err
+		return noteEntry{}, damaged("%w", err)
 	}
-	text, err := b.loop.cfg.Registry.Schema(ctx, id)
+	text, err := b.loop.registered(ctx, id)
 	if err != nil {
 		return noteEntry{}, err
 	}
 	walker, err := avro.NewWalker(text)
 	if err != nil {
-		return noteEntry{}, err
+		return noteEntry{}, damaged("its schema %d is not one of notes: %w", id, err)
 	}
 	note, err := walker.Note(body)
-	if err != nil {
-		return noteEntry{}, err
+	switch {
+	case err != nil:
+		return noteEntry{}, damaged("%w", err)
+	case note.ID != string(r.Key):
+		return noteEntry{}, damaged("it is the note %q", note.ID)
 	}
 	return entryOf(&note, v)
 }

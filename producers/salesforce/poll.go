@@ -69,6 +69,9 @@ func (n *notes) begin(ctx context.Context) error {
 	if n.book, err = n.openBook(ctx); err != nil {
 		return err
 	}
+	if err := n.lateHoles(ctx); err != nil {
+		return err
+	}
 	for _, object := range n.cfg.Notes.Objects {
 		p, err := n.lastPosition(ctx, "notes/"+object)
 		if err != nil {

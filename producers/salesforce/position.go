@@ -150,7 +150,7 @@ func (l *loop) lastPosition(ctx context.Context, source string) (*avro.Position,
 	if err != nil {
 		return nil, err
 	}
-	text, err := l.cfg.Registry.Schema(ctx, id)
+	text, err := l.registered(ctx, id)
 	if err != nil {
 		return nil, err
 	}

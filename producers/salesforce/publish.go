@@ -140,6 +140,17 @@ func (o *offsets) reach(ends map[string][]topic.Range) {
 	}
 }
 
+// reflected is snapshot, but not behind what others wrote and nobody has answered yet: a crash must find it again.
+func (o *offsets) reflected() topic.Position {
+	out := o.snapshot()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range o.foreign {
+		out[s.topic][s.partition] = min(out[s.topic][s.partition], s.from)
+	}
+	return out
+}
+
 func (o *offsets) snapshot() topic.Position {
 	o.mu.Lock()
 	defer o.mu.Unlock()

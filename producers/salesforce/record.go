@@ -85,7 +85,7 @@ func (r *records) read(k handover.Key) (*stored, error) {
 		}
 	}
 	r.data = data
-	s, err := r.parse(k.Entity, data[from:len(data):len(data)])
+	s, err := r.parse(k, data[from:len(data):len(data)])
 	if err == nil && k.Entity == "Contact" && s.State == handover.Live {
 		s.child = r.parent(s.Record)
 	}
@@ -112,13 +112,17 @@ func (r *records) blank() *stored {
 	return &r.fresh[len(r.fresh)-1]
 }
 
-// parse decodes a stored record, its value into the current columns.
-func (r *records) parse(entity string, data []byte) (*stored, error) {
+// parse decodes a stored record, its value into the current columns. Of one whose value cannot be read nothing is known.
+func (r *records) parse(k handover.Key, data []byte) (*stored, error) {
 	s, err := parseStored(data)
-	if err != nil || s.State != handover.Live {
+	if err != nil || s.State != handover.Live || s.hollow() {
 		return s, err
 	}
-	s.Values, _, err = r.loop.decode(r.ctx, r.loop.entities[entity], s.value)
+	s.Values, err = r.loop.decode(r.ctx, r.loop.entities[k.Entity], k.ID, s.value)
+	if isDamage(err) {
+		r.loop.lose(k, s.value, err)
+		s.Values, s.value, s.Refused, err = nil, nil, true, nil
+	}
 	return s, err
 }
 
@@ -215,6 +219,15 @@ func (r *records) forget() {
 	clear(r.list)
 	clear(r.fresh)
 	r.list, r.fresh, r.data = r.list[:0], r.fresh[:0], r.data[:0]
+}
+
+// hollow reports whether nothing is known of the record but that the topic has it: what the topic has cannot be read.
+func (s *stored) hollow() bool { return s.State == handover.Live && s.Refused && len(s.value) == 0 }
+
+// storedKey reads the key of a stored record back.
+func storedKey(key []byte) handover.Key {
+	entity, id, _ := strings.Cut(string(key[len(recordPrefix):]), "/")
+	return handover.Key{Entity: entity, ID: id}
 }
 
 // refusedBit marks, in the byte of the state, a record whose last version the broker did not take.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"crosswalk/internal/state"
@@ -57,7 +58,7 @@ func (l *loop) begin(ctx context.Context) error {
 	}
 	l.update(func(s *Status) { s.Phase = "recovering" })
 	l.records = &records{ctx: ctx, loop: l, store: l.store, known: newBloom(), warm: newWarm(), step: map[handover.Key]*stored{}}
-	found, foreign, err := l.rebuild(ctx)
+	found, foreign, err := l.rebuild(ctx, position.High)
 	if err != nil {
 		return err
 	}
@@ -77,6 +78,7 @@ func (l *loop) begin(ctx context.Context) error {
 	l.linkField()
 	l.columnsSince(ctx, l.hadColumns)
 	l.tryRefused(l.rebuilt)
+	l.readHollow()
 	return l.resume(ctx, position, foreign)
 }
 
@@ -104,8 +106,9 @@ func (l *loop) resume(ctx context.Context, position handover.Position, foreign [
 	if err := l.storePosition(ctx, true); err != nil {
 		return err
 	}
+	l.offsets.takeForeign()
 	for _, f := range foreign {
-		if err := l.answer(f); err != nil {
+		if err := l.answer(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -128,7 +131,8 @@ func (l *loop) setClock(ctx context.Context) error {
 }
 
 // rebuild reads what the local copy does not reflect, all of the topics when the copy is of no use.
-func (l *loop) rebuild(ctx context.Context) (meta, []foreignRecord, error) {
+// high is the greatest replay id that a former process is known to have consumed.
+func (l *loop) rebuild(ctx context.Context, high int64) (meta, []foreignRecord, error) {
 	names := []string{l.topics.entity["Account"], l.topics.entity["Contact"]}
 	identity, err := l.cfg.Kafka.Identity(ctx, names...)
 	if err != nil {
@@ -146,12 +150,9 @@ func (l *loop) rebuild(ctx context.Context) (meta, []foreignRecord, error) {
 		return meta{}, nil, err
 	}
 	l.offsets.next = found.Offsets
-	r := &rebuilder{loop: l, meta: &found, entity: map[string]string{}}
-	for name, t := range l.topics.entity {
-		r.entity[t] = name
-	}
+	r := &rebuilder{loop: l, meta: &found, high: high, strange: map[handover.Key]foreignRecord{}}
 	err = r.read(ctx, names, ends)
-	return found, r.foreign, err
+	return found, append(r.foreign, slices.Collect(maps.Values(r.strange))...), err
 }
 
 // localCopy returns what the local state reflects, and empties it when that cannot be proved to be at least as new as
@@ -199,109 +200,16 @@ func (m *meta) fits(identity map[string]string, ends map[string][]topic.Range) b
 	return m.Pos != nil
 }
 
-// knowKeys fills the filter of stored keys.
+// knowKeys fills the filter of stored keys, and finds those of which the topic has nothing that can be read.
 func (l *loop) knowKeys() error {
-	return l.store.Scan([]byte(recordPrefix), func(key, _ []byte) error {
+	return l.store.Scan([]byte(recordPrefix), func(key, value []byte) error {
 		l.records.known.add(key)
-		return nil
+		s, err := parseStored(value)
+		if err == nil && s.hollow() {
+			l.hollow[storedKey(key)] = "as a former process has found"
+		}
+		return err
 	})
-}
-
-// rebuilder takes the records of the topics into the local state.
-type rebuilder struct {
-	*loop
-	meta    *meta
-	entity  map[string]string // by topic
-	foreign []foreignRecord
-}
-
-const rebuildBatch = 5000
-
-func (r *rebuilder) read(ctx context.Context, names []string, ends map[string][]topic.Range) error {
-	reader, err := r.cfg.Kafka.NewReader(ctx, topic.ReaderConfig{Topics: names, From: r.meta.Offsets})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = reader.Close() }() // only ends the fetching
-	var f topic.Fetch
-	f.Next = r.meta.Offsets
-	for !f.CaughtUp(ends) {
-		if f, err = reader.Poll(ctx); err != nil {
-			return err
-		}
-		for _, rec := range f.Records {
-			if err := r.take(rec); err != nil {
-				return err
-			}
-		}
-		r.offsets.next = f.Next
-		if len(r.records.step) >= rebuildBatch || f.CaughtUp(ends) {
-			if err := r.commitRebuilt(); err != nil {
-				return err
-			}
-		}
-	}
-	r.offsets.next = r.offsets.snapshot()
-	return nil
-}
-
-func (r *rebuilder) commitRebuilt() error {
-	defer r.records.forget()
-	batch := r.store.NewBatch()
-	r.records.flush(batch)
-	if err := r.putMeta(batch); err != nil {
-		batch.Discard()
-		return err
-	}
-	return batch.Commit()
-}
-
-// take applies one record of the topic: the highest version counts, wherever it stands (W3).
-func (r *rebuilder) take(rec topic.Record) error {
-	k := handover.Key{Entity: r.entity[rec.Topic], ID: string(rec.Key)}
-	s, err := r.recordOf(k, rec)
-	if err != nil {
-		return err
-	}
-	r.note(s.Version.Epoch, s.Pos)
-	old, err := r.records.Load(k)
-	if err != nil {
-		return err
-	}
-	if s.Version.Less(old.Version) {
-		r.foreign = append(r.foreign, foreignRecord{key: k, value: s.value, rec: s.Record})
-		return nil
-	}
-	if s.Version == old.Version {
-		return nil
-	}
-	s.dirty = true
-	r.records.put(k, s)
-	return nil
-}
-
-func (r *rebuilder) note(epoch, pos int64) {
-	r.meta.Epoch = max(r.meta.Epoch, epoch)
-	r.meta.Pos[epoch] = max(r.meta.Pos[epoch], pos)
-	r.seen = *r.meta
-}
-
-// recordOf reads a record of a topic of rows. Its memory is its own.
-func (l *loop) recordOf(k handover.Key, rec topic.Record) (*stored, error) {
-	h, commit, err := parseHeaders(rec)
-	if err != nil {
-		return nil, err
-	}
-	s := &stored{Record: handover.Record{State: handover.Deleted, Version: h.Version, Pos: h.Pos, AsOf: h.AsOf, Commit: commit}}
-	if rec.Value == nil {
-		return s, nil
-	}
-	s.State, s.value = handover.Live, append([]byte(nil), rec.Value...)
-	s.Values, _, err = l.decode(l.ctx, l.entities[k.Entity], s.value)
-	if err != nil {
-		return nil, fmt.Errorf("read record %d of %s partition %d: %w", rec.Offset, rec.Topic, rec.Partition, err)
-	}
-	return s, nil
 }
 
 // putMeta adds to batch what the state reflects once it is committed.
@@ -310,7 +218,7 @@ func (l *loop) putMeta(batch *state.Batch) error {
 	if l.m != nil {
 		m.Epoch = max(m.Epoch, l.m.Epoch())
 	}
-	m.Offsets, m.SavedAt = l.offsets.snapshot(), time.Now().UnixMilli()
+	m.Offsets, m.SavedAt = l.offsets.reflected(), time.Now().UnixMilli()
 	data, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode what the state reflects: %w", err)

@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"crosswalk/internal/change"
@@ -75,6 +76,11 @@ func (l *loop) refetch(ctx context.Context, e *entity, read handover.Read) error
 		}
 		before := l.m.Counts().Repaired
 		err := l.m.Fetched(read.ID, r.list)
+		for i := range r.list {
+			if !r.list[i].Unreadable {
+				l.sawAgain(e.name, r.list[i].ID)
+			}
+		}
 		l.book.Read(e.name, read.IDs)
 		l.repaired(ctx, l.m.Counts().Repaired-before, read)
 		return err
@@ -108,19 +114,18 @@ func (l *loop) retrieve(ctx context.Context, w work, e *entity, ids []string) (*
 
 func isDeleted(row change.Row) bool { return row.Get("IsDeleted") == change.BoolValue(true) }
 
-// unreadableRow keeps a known record as it is: what cannot be read is neither gone nor null.
+// unreadableRow keeps a known record as it is: what cannot be read is neither gone nor null. The hole stays open until the record can be
+// read, or is deleted.
 func (l *loop) unreadableRow(ctx context.Context, b brokenRow, r *rows) error {
-	k := handover.Key{Entity: r.entity.name, ID: b.id}
-	rec, err := l.records.Load(k)
-	if err != nil {
-		return err
+	name := r.entity.name
+	r.list = append(r.list, handover.Row{ID: b.id, Unreadable: true})
+	var bad *sfapi.RowError
+	raw := []byte(nil)
+	if errors.As(b.why, &bad) {
+		raw = []byte(bad.Raw)
 	}
-	row := handover.Row{ID: b.id, Gone: rec.State == handover.Unknown}
-	if !row.Gone {
-		row.Values = make([]change.Value, len(l.entities[k.Entity].schema.Fields))
-	}
-	r.list = append(r.list, row)
-	return l.rejectRow(ctx, "read/"+k.Entity+"/"+k.ID, nil, b.why)
+	l.noteUnreadable(ctx, name, b.id, b.why)
+	return l.rejectRow(ctx, "read/"+name+"/"+b.id, raw, b.why)
 }
 
 // refetchFailed waits out what passes, and returns what does not.

@@ -66,6 +66,7 @@ import (
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/state"
 	"crosswalk/internal/topic"
+	"crosswalk/producers/salesforce/handover"
 )
 
 // Config of a Producer. Client, Tokens, Kafka, Registry and StateDir are needed; the rest has defaults.
@@ -253,7 +254,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	l := &loop{
 		Producer: p, writer: writer, store: store, inputs: make(chan input, inputsWaiting),
 		envelope: newEnvelope(p), entities: map[string]*entity{}, codecs: map[int]*avro.RowCodec{}, jobs: map[string]*job{}, reading: map[string]int{},
-		fields: map[string]change.Value{}, desk: newDesk(), asked: newAskedSnapshots(),
+		fields: map[string]change.Value{}, desk: newDesk(), asked: newAskedSnapshots(), hollow: map[handover.Key]string{},
 		describeNow: make(chan string, 2*len(entities)),
 	}
 	return l.run(ctx)

@@ -47,24 +47,19 @@ func (b *bench) awaitNote(p *life, id, text string) {
 	walker, err := avro.NewWalker(schemas.Note)
 	b.must(err)
 	b.await(p, func(salesforce.Status) bool {
-		last := "never published"
-		_, err := b.kafka.ReadAll(b.ctx, []string{"salesforce.note"}, func(r topic.Record) error {
-			if string(r.Key) != id {
-				return nil
-			}
-			if last = ""; r.Value == nil {
-				return nil
-			}
-			_, body, err := avro.Unframe(r.Value)
-			if err != nil {
-				return err
-			}
-			note, err := walker.Note(body)
-			last = note.Text
-			return err
-		})
-		b.must(err)
-		return last == text
+		r, there := b.last("salesforce.note")[id]
+		switch {
+		case !there:
+			return false
+		case r.Value == nil:
+			return text == ""
+		}
+		_, body, err := avro.Unframe(r.Value)
+		if err != nil {
+			return false
+		}
+		note, err := walker.Note(body)
+		return err == nil && note.Text == text
 	})
 }
 

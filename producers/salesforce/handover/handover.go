@@ -35,7 +35,9 @@ type Record struct {
 	Pos     int64          // replay id of the last event applied; 0 when none was in this lineage
 	AsOf    int64          // start of the newest read applied, epoch milliseconds (H6)
 	Commit  int64          // commit time of the last event applied, epoch milliseconds (H15)
-	Refused bool           // the version is not in the topic: the broker did not take it for what it is
+	// Refused says that the version is not in the topic: the broker did not take it for what it is, or, of a live record without
+	// Values, what the topic has cannot be read.
+	Refused bool
 }
 
 // Row is one record as a read saw it.
@@ -43,6 +45,8 @@ type Row struct {
 	ID     string
 	Values []change.Value // by index of the current schema; owned by the Machine from now on
 	Gone   bool           // the read says that the record is deleted or does not exist
+	// Unreadable says that the record is there and cannot be decoded: the read tells nothing of it.
+	Unreadable bool
 }
 
 // Records holds the stored records. Load returns the zero Record for one that it does not know. What Store

@@ -166,7 +166,12 @@ func (m *Machine) row(k Key, row Row, since, asof int64, op change.Op) error {
 	if o != nil {
 		t = touched{&o.touch, since}
 	}
+	if row.Unreadable && (rec.State == Unknown || rec.State == Live && !l.filled(rec.Values)) {
+		m.leave(k, o)
+		return nil
+	}
 	switch {
+	case row.Unreadable: // the record stays as it is known
 	case m.rules.stale(&rec, asof):
 		m.counts.Stale++
 	case !row.Gone || rec.State != Unknown || m.windowOpen(k.Entity): // in a window a page may still bring it
@@ -176,14 +181,23 @@ func (m *Machine) row(k Key, row Row, since, asof int64, op change.Op) error {
 		if rec.State == Live && !l.filled(rec.Values) { // it was asked for before a column was known: nothing is made up (I5)
 			m.look(k, wantRow)
 		}
-	case o != nil && !m.rules.held(o): // nobody knows the record, and it is not there
-		o.work = nil
-		release(&o.hold)
-		m.forget(k, o)
-		return nil
+	default: // nobody knows the record, and it is not there
+		if o != nil && !m.rules.held(o) {
+			m.leave(k, o)
+			return nil
+		}
 	}
 	if o == nil && rec.State == Unknown {
 		return nil
 	}
 	return m.settle(k, rec, change.Meta{Op: op})
+}
+
+// leave ends what waited for a row that did not come or tells nothing: nothing is published of the record.
+func (m *Machine) leave(k Key, o *open) {
+	if o != nil && !m.rules.held(o) {
+		o.work = nil
+		release(&o.hold)
+		m.forget(k, o)
+	}
 }

@@ -31,7 +31,7 @@ func (b *Book) Open() []Hole {
 	out := make([]Hole, len(b.open))
 	for i, h := range b.open {
 		out[i] = *h
-		out[i].IDs = slices.Clone(h.IDs)
+		out[i].IDs, out[i].Left = slices.Clone(h.IDs), slices.Clone(h.Left)
 	}
 	return out
 }
@@ -58,10 +58,11 @@ func (b *Book) Note(f Finding, now int64) {
 		}
 		b.open = append(b.open, h)
 		h.add(f)
+	case h.Repair == ByReading && h.names(f.IDs): // it was found before
 	case f.ReplayID == 0 || f.ReplayID > h.ReplayID:
 		h.add(f)
 	}
-	if f.Repair == ByID {
+	if f.Repair == ByID || f.Repair == ByReading {
 		h.await(f.IDs)
 	}
 }
@@ -75,6 +76,10 @@ func (b *Book) home(f Finding, now int64) *Hole {
 		switch {
 		case f.ReplayID != 0 && f.ReplayID <= h.ReplayID, h.Repair == ByVersion:
 			return h
+		case h.Repair == ByReading: // every id is kept: the hole is closed when the last of them is read
+			if h.names(f.IDs) || len(h.IDs)+len(f.IDs) <= MaxIDs {
+				return h
+			}
 		case h.Repair == BySnapshot:
 			if h.Snapshot == 0 {
 				return h
@@ -86,16 +91,20 @@ func (b *Book) home(f Finding, now int64) *Hole {
 	return nil
 }
 
+// id makes the same one when the same thing is found again, as far as what was found tells.
 func (b *Book) id(f Finding, now int64) string {
-	at := f.ReplayID
-	if at == 0 {
-		at = now
+	at := fmt.Sprint(f.ReplayID)
+	switch {
+	case f.Repair == ByReading && len(f.IDs) > 0:
+		at = f.IDs[0]
+	case f.ReplayID == 0:
+		at = fmt.Sprint(now)
 	}
 	entity := f.Entity
 	if entity == "" {
 		entity = "any"
 	}
-	return fmt.Sprintf("%s/%s/%s/%d-%d", b.org, entity, f.Reason, f.Lineage, at)
+	return fmt.Sprintf("%s/%s/%s/%d-%s", b.org, entity, f.Reason, f.Lineage, at)
 }
 
 // Untold returns the holes that were opened since the last call.
@@ -201,16 +210,47 @@ func (b *Book) Refused(entity string) (ids []string, all bool) {
 // Taken says that the broker has taken a version of a record, and closes the hole when it was the last one that was missing.
 func (b *Book) Taken(entity, id string) []*Hole {
 	return b.close(func(h *Hole) bool {
-		if h.Repair != ByVersion || h.Entity != entity {
-			return false
-		}
-		i := slices.Index(h.IDs, id)
-		if i < 0 {
-			return false
-		}
-		h.IDs = slices.Delete(h.IDs, i, i+1)
-		return len(h.IDs) == 0
+		return h.Repair == ByVersion && h.Entity == entity && strike(&h.IDs, id) && len(h.IDs) == 0
 	})
+}
+
+// Unread returns the ids of the records of an entity that are to be read again, whatever is stored of them.
+func (b *Book) Unread(entity string) (ids []string) {
+	for _, h := range b.open {
+		if h.Entity == entity {
+			ids = append(ids, h.Left...)
+		}
+	}
+	return ids
+}
+
+// Waiting returns the holes that wait for a record to be read.
+func (b *Book) Waiting(entity, id string) (out []*Hole) {
+	for _, h := range b.open {
+		if h.Entity == entity && slices.Contains(h.Left, id) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// Waits reports whether there are any.
+func (b *Book) Waits(entity, id string) bool { return len(b.Waiting(entity, id)) > 0 }
+
+// Reread says that a record was read, or is gone, and the topic says so; it closes the hole when it was the last one.
+func (b *Book) Reread(entity, id string) []*Hole {
+	return b.close(func(h *Hole) bool {
+		return h.Repair == ByReading && h.Entity == entity && strike(&h.Left, id) && len(h.Left) == 0
+	})
+}
+
+// strike takes an id out of a list; it reports whether it was there.
+func strike(ids *[]string, id string) bool {
+	i := slices.Index(*ids, id)
+	if i >= 0 {
+		*ids = slices.Delete(*ids, i, i+1)
+	}
+	return i >= 0
 }
 
 func (b *Book) close(done func(*Hole) bool) (closed []*Hole) {

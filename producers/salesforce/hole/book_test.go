@@ -211,3 +211,39 @@ func TestRefusedRecordsStayOpenUntilAVersionIsTaken(t *testing.T) {
 		t.Error("all are known although there are too many")
 	}
 }
+
+// TestRecordsThatAreReadAgain finds records, one of them twice and once more after a restart: the hole is closed with the last one that
+// is read, and still says which they were.
+func TestRecordsThatAreReadAgain(t *testing.T) {
+	t.Parallel()
+	b := NewBook("acme", nil)
+	damaged := func(ids ...string) Finding {
+		return Finding{Entity: "Account", Reason: DamagedRecord, Repair: ByReading, IDs: ids}
+	}
+	for i, id := range []string{"a", "b", "a"} {
+		b.Note(damaged(id), int64(1000+i*Burst*2))
+	}
+	b = NewBook("acme", b.Open())
+	b.Note(damaged("b"), 9_000_000)
+	if left := b.Unread("Account"); !reflect.DeepEqual(left, []string{"a", "b"}) || b.Real() != 1 || !b.Waits("Account", "a") || b.Waits("Contact", "a") {
+		t.Errorf("left are %v in %d holes", left, b.Real())
+	}
+	if len(b.Reread("Account", "c")) != 0 || len(b.Reread("Contact", "a")) != 0 || len(b.Reread("Account", "a")) != 0 || b.Waits("Account", "a") {
+		t.Error("it is closed with another record")
+	}
+	b.Note(damaged("a"), 9_000_001) // damaged once more
+	if len(b.Reread("Account", "b")) != 0 {
+		t.Error("it is closed although a record is to be read again")
+	}
+	closed := b.Reread("Account", "a")
+	if len(closed) != 1 || !reflect.DeepEqual(closed[0].IDs, []string{"a", "b"}) || closed[0].Findings != 2 {
+		t.Errorf("closed: %+v", closed)
+	}
+	for i := range MaxIDs + 1 {
+		b.Note(damaged(fmt.Sprint(i)), 1)
+	}
+	open := b.Open()
+	if len(open) != 2 || open[0].ID == open[1].ID || len(open[0].Left) != MaxIDs || len(open[1].Left) != 1 {
+		t.Errorf("the ids of %d records are not all kept, in holes of their own", MaxIDs+1)
+	}
+}

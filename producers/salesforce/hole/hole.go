@@ -27,6 +27,8 @@ const (
 	Silence          Reason = "silence"           // H16
 	UnknownDeletions Reason = "unknown_deletions" // the list of deletions does not reach back far enough (H15)
 	RefusedRecord    Reason = "refused_by_broker" // the topic has an older version than the org
+	DamagedRecord    Reason = "damaged_record"    // a record of our own topic cannot be read
+	UnreadableRow    Reason = "unreadable_row"    // a row of the org cannot be decoded
 	Other            Reason = "other"
 )
 
@@ -39,6 +41,7 @@ const (
 	BySnapshot       Repair = "snapshot"       // a snapshot that began after it is published
 	ByReconciliation Repair = "reconciliation" // a reconciliation that began after it is done
 	ByVersion        Repair = "next_version"   // the broker takes another version of each record
+	ByReading        Repair = "read_again"     // each record is read from the org, or is gone there, and the topic says so
 )
 
 // MaxIDs is how many record ids of a hole are kept; above it there is only their number.
@@ -60,6 +63,7 @@ type Hole struct {
 	Records    int64    // ids that the findings named; 0: unknown
 	IDs        []string // the first MaxIDs of them
 	More       bool     // there are others
+	Left       []string // of those that are to be read again, the ones that are not yet
 	Snapshot   int64    // start of the snapshot that covers it; 0: none yet
 	Calls      int64    // reads by id that were made for it
 	Read       int64    // records that these asked for
@@ -113,8 +117,20 @@ func (h *Hole) add(f Finding) {
 	}
 }
 
+// names reports whether the hole is about all of some ids.
+func (h *Hole) names(ids []string) bool {
+	return len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(h.IDs, id) })
+}
+
 // await remembers which records are to be read.
 func (h *Hole) await(ids []string) {
+	if h.Repair == ByReading {
+		for _, id := range ids {
+			if !slices.Contains(h.Left, id) {
+				h.Left = append(h.Left, id)
+			}
+		}
+	}
 	if h.pending == nil {
 		h.pending = map[string]bool{}
 	}
