@@ -198,6 +198,26 @@ func TestDamagedRecordsAreFoundByAStart(t *testing.T) {
 	}
 }
 
+// TestDamagedRecordsAreFoundWhileRunning has all of that written while a producer runs.
+func TestDamagedRecordsAreFoundWhileRunning(t *testing.T) {
+	t.Parallel()
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 82, Accounts: 20}})
+	b.config.LateEvery = 20 * time.Millisecond
+	p := b.start()
+	b.await(p, allReady)
+	live, gone := b.aliveAndGone(p)
+	calls := b.callsFor("Account")
+	b.place(topic.Record{Topic: accounts, Key: []byte("customer-18"), Value: []byte("{}")})
+	b.awaitAudit(p, "foreign_record noted no_record_id")
+	if asked := b.callsFor("Account") - calls; asked > 0 {
+		t.Errorf("Salesforce was asked %d times about a record that is nobody's", asked)
+	}
+	d := b.spoil(live, gone, "0") // a later one would be that of a later owner
+	b.await(p, func(s salesforce.Status) bool { return b.letters() == len(d.written)+1 })
+	b.awaitHealed(p, d.live, d.changed, d.deleted, d.gone, live[3], live[4], live[5], live[6], live[7], "001000000000999AAA")
+	b.repaired(d)
+}
+
 // awaitHealed waits until the holes of damaged records are closed.
 func (b *bench) awaitHealed(p *life, ids ...string) {
 	b.t.Helper()
@@ -211,6 +231,9 @@ func (b *bench) awaitHealed(p *life, ids ...string) {
 		return s.Holes == 0 && !slices.ContainsFunc(ids, func(id string) bool { return state[id] != "closed" })
 	})
 }
+
+// letters counts the dead letters.
+func (b *bench) letters() int { return len(b.last("crosswalk.deadletter")) }
 
 // TestDamagedRecordsOutliveACrash kills the process that has found damage before Salesforce has answered: the next one goes on, and in the
 // meantime nothing of the record is published, although an event of it comes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"crosswalk/internal/retry"
 	"crosswalk/internal/topic"
 	"crosswalk/producers/salesforce/handover"
 )
@@ -50,6 +51,23 @@ func (l *loop) answerDamaged(f foreignRecord) error {
 		l.sawAgain(f.key.Entity, f.key.ID)
 	}
 	return err
+}
+
+// watchEnds compares the ends of the topics of rows with what was acknowledged, so that what a former owner writes late is found in
+// partitions, too, to which nothing of ours goes (W3).
+func (l *loop) watchEnds(ctx context.Context) error {
+	for retry.Sleep(ctx, l.cfg.LateEvery) == nil {
+		ends, err := l.cfg.Kafka.Offsets(ctx, l.topics.entity["Account"], l.topics.entity["Contact"])
+		if err != nil {
+			l.cfg.Logger.Debug("the ends of the topics could not be asked for", "error", err)
+			continue
+		}
+		// Whatever of ours is before these ends was sent before them, and is acknowledged when the next input is taken.
+		if l.submit(ctx, func() error { l.offsets.reach(ends); return nil }) != nil {
+			return nil // ctx has ended
+		}
+	}
+	return nil
 }
 
 // answerForeign looks at what stands between our own records in the topics.

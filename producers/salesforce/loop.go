@@ -128,6 +128,7 @@ func (l *loop) run(ctx context.Context) error {
 	}
 	l.group.Go(func() error { return l.live(l.ctx) })
 	l.group.Go(func() error { return l.governor.run(l.ctx) })
+	l.group.Go(func() error { return l.watchEnds(l.ctx) })
 	l.group.Go(func() error { return l.stream.run(l.ctx) })
 	clerk := &clerk{loop: l}
 	if len(l.cfg.Notes.Objects) > 0 {

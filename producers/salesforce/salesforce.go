@@ -91,6 +91,7 @@ type Config struct {
 	SafetyLag      time.Duration // changes younger than this are looked at again; default 1 minute
 	ReconcileEvery time.Duration // H15; default 15 minutes
 	SilenceLimit   time.Duration // H16; default 5 minutes
+	LateEvery      time.Duration // how often the topics are looked at for records of former owners (W3); default 10 seconds
 	DescribeEvery  time.Duration // how often the fields are looked at; default 10 minutes
 	Retention      time.Duration // S4; default 72 hours
 	BackfillPause  time.Duration // how long a paused backfill keeps a snapshot's window open; default 24 hours
@@ -131,7 +132,7 @@ func (c *Config) fill() error {
 	}
 	for d, fallback := range map[*time.Duration]time.Duration{
 		&c.PollEvery: 5 * time.Minute, &c.SafetyLag: time.Minute,
-		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.DescribeEvery: 10 * time.Minute,
+		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.LateEvery: 10 * time.Second, &c.DescribeEvery: 10 * time.Minute,
 		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute, &c.Notes.CompareEvery: time.Hour, &c.LimitsEvery: 10 * time.Minute,
 		&c.BackfillPause: pauseLimit,
 	} {
