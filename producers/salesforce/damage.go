@@ -226,6 +226,16 @@ func (l *loop) sawAgain(entity, id string) {
 	}
 }
 
+// sawRows is sawAgain for rows of a snapshot.
+func (l *loop) sawRows(entity string, rows []handover.Row) {
+	if len(l.book.Unread(entity)) == 0 {
+		return
+	}
+	for i := range rows {
+		l.sawAgain(entity, rows[i].ID)
+	}
+}
+
 // closeReread closes holes whose records are read, and what was read is acknowledged.
 func (l *loop) closeReread(ctx context.Context) error {
 	for _, k := range l.reread {

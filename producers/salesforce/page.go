@@ -10,6 +10,7 @@ import (
 	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/producers/salesforce/handover"
+	"crosswalk/producers/salesforce/hole"
 )
 
 // pageTries is how often pages are read again without coming further.
@@ -69,9 +70,7 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 				looked = true
 				l.tryDescribe(ctx, name)
 			}
-			if err := l.do(ctx, func() error {
-				return l.rejectRow(ctx, "snapshot/"+name+"/"+p.JobID+"/"+p.Locator, []byte(bad.Raw), bad)
-			}); err != nil {
+			if err := l.do(ctx, func() error { return l.badRow(ctx, name, p, bad) }); err != nil {
 				return err
 			}
 			continue
@@ -100,6 +99,26 @@ func (l *loop) readPage(ctx context.Context, name string, m *marks, index int, p
 			rows = newRows(e, rowBatch)
 		}
 	}
+}
+
+// badRow takes a row that cannot be decoded to the dead letters, and its record to those that are read by id. Which record a row is of may not
+// be told: the sweep reads the known ones that no row has shown, and a person finds the others.
+func (l *loop) badRow(ctx context.Context, name string, p *sfapi.Page, bad *sfapi.RowError) error {
+	source := fmt.Sprintf("snapshot/%s/%s/%s/%d", name, p.JobID, p.Locator, bad.Row)
+	if err := l.rejectRow(ctx, source, []byte(bad.Raw), bad); err != nil {
+		return err
+	}
+	f := hole.Finding{Entity: name, Reason: hole.UnreadableRow, Repair: hole.BySnapshot, Why: fmt.Sprintf(
+		"a row of the bulk job %s of %s cannot be decoded (%v), nor which record it is of: look for the record in the dead letter %s/%s, correct it in Salesforce, and run crosswalk backfill %s, which closes this",
+		p.JobID, name, bad, l.org(), source, name)}
+	if isRecord(name, bad.ID) {
+		f.Repair, f.IDs = hole.ByReading, []string{bad.ID}
+		f.Why = fmt.Sprintf("a row of the bulk job %s of %s cannot be decoded (%v): the record is read by its id instead", p.JobID, name, bad)
+	}
+	if l.noteUnread(f) && f.IDs != nil {
+		l.m.Require(handover.Key{Entity: name, ID: bad.ID})
+	}
+	return nil
 }
 
 // entity returns the current description, from outside of the loop.
@@ -135,6 +154,7 @@ func (l *loop) apply(ctx context.Context, m *marks, index int, r *rows) error {
 		l.fit(r)
 		m.add(index, int64(len(r.list)))
 		l.cfg.Metrics.rows.WithLabelValues(name).Add(float64(len(r.list)))
+		l.sawRows(name, r.list)
 		return l.m.Rows(name, r.list)
 	})
 }

@@ -3,7 +3,6 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -85,23 +84,21 @@ func (l *loop) readRESTPage(ctx context.Context, name string, j *job) (more bool
 			return nil // the snapshot was given up
 		}
 		for _, b := range broken {
-			var bad *sfapi.RowError
-			if errors.As(b.why, &bad) {
-				if err := l.rejectRow(ctx, "snapshot/"+name+"/"+b.id, []byte(bad.Raw), bad); err != nil {
-					return err
-				}
+			if err := l.unreadableRow(ctx, b, r); err != nil {
+				return err
 			}
 		}
 		l.fit(r)
 		live := r.list[:0]
 		for _, row := range r.list {
-			if !row.Gone { // deleted since its id was listed: the sweep decides
+			if !row.Gone && !row.Unreadable { // deleted since its id was listed: the sweep decides
 				live = append(live, row)
 			}
 		}
 		j.Locator, l.moved = ids[len(ids)-1], true
 		j.Rows += int64(len(live))
 		l.cfg.Metrics.rows.WithLabelValues(name).Add(float64(len(live)))
+		l.sawRows(name, live)
 		return l.m.Rows(name, live)
 	})
 	return more, err
