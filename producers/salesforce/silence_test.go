@@ -19,6 +19,7 @@ func TestALostEventIsRepaired(t *testing.T) {
 	b := setup(t, simulator.Config{Org: org.Config{Seed: 31, Accounts: 20, Contacts: 20, Now: c.now}})
 	b.impatient()
 	b.config.PollEvery, b.config.SilenceLimit = time.Hour, time.Hour
+	b.config.SafetyLag = 30 * time.Second // until then an event may be on its way
 	registered := prometheus.NewPedanticRegistry()
 	b.config.Metrics = salesforce.NewMetrics(registered)
 	p := b.start()
@@ -26,9 +27,11 @@ func TestALostEventIsRepaired(t *testing.T) {
 	contacts := b.ids("Contact")
 	c.forward(2 * time.Minute)
 	b.must(b.sim.Org().Update("Contact", contacts[0], org.Fields{"Title": "heard"}))
+	p.settle()
 	b.unheard(func(o *org.Org) error { return o.Update("Contact", contacts[1], org.Fields{"Title": "lost"}) })
 	b.unheard(func(o *org.Org) error { return o.Delete("Contact", contacts[2]) })
 	b.unheard(func(o *org.Org) error { _, err := o.Create("Account", org.Fields{"Name": "Lost"}); return err })
+	c.forward(time.Minute)
 	b.converge(p, "Contact")
 	b.converge(p, "Account")
 	b.await(p, func(s salesforce.Status) bool { return s.Counts.Repaired == 3 })
