@@ -48,7 +48,7 @@ func (m *Machine) Waiting(entity string) int { return len(m.queues[entity]) }
 // The request must be sent after this call: now is the server's time before it, in epoch milliseconds.
 func (m *Machine) StartRead(entity string, now int64, limit int) (r Read, ok bool) {
 	queue := m.queues[entity]
-	read := &Read{Entity: entity, since: m.high}
+	read := &Read{Entity: entity, since: m.reached()}
 	for len(queue) > 0 && len(read.IDs) < limit {
 		k := queue[0]
 		queue = queue[1:]

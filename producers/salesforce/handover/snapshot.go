@@ -72,7 +72,7 @@ func (m *Machine) Snapshots() map[string]Snapshot {
 // been acknowledged (H2), the Position with it stored, and the bulk job created, after this call.
 func (m *Machine) OpenSnapshot(entity string, now int64) int64 {
 	s := m.snapshots[entity]
-	s.Phase, s.AsOf, s.Anchor = Reading, m.stamp(now), m.high
+	s.Phase, s.AsOf, s.Anchor = Reading, m.stamp(now), m.reached()
 	return s.AsOf
 }
 

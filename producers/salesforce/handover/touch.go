@@ -2,8 +2,8 @@ package handover
 
 // touch remembers which parts of a record events wrote, each with the replay id of the last such event. One touch
 // serves every open window of the record: a window sees the events that follow, in the stream, what had been consumed
-// when it was opened (H4). An event that was consumed before and is delivered again does not count: what the read
-// shows is newer.
+// when it was opened (H4), by this process or a former one. An event that was consumed before and is delivered again does
+// not count: what the read shows is newer.
 type touch struct {
 	fields []fieldTouch
 	whole  int64 // last CREATE or UNDELETE
@@ -56,3 +56,7 @@ func (t touched) field(i int) bool {
 	}
 	return false
 }
+
+// reached returns the replay id up to which the stream was consumed, by this process or a former one: a read that starts
+// now shows what these events did (S2), also those that are still to be read again.
+func (m *Machine) reached() int64 { return max(m.high, m.target) }
