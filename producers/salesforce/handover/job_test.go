@@ -93,7 +93,13 @@ func (p *producer) pull(entity string, j *job) {
 	p.w.after(p.w.between(100, 6000), func() {
 		p.guard(life, func() {
 			p.busy["job "+entity] = false
-			if p.pages[entity] != j || p.m.Snapshots()[entity].Phase != Reading {
+			if p.m.Snapshots()[entity].Phase != Reading {
+				return
+			}
+			if now := p.pages[entity]; now != j {
+				if now != nil { // the operator gave this job up, and another was begun meanwhile
+					p.pull(entity, now)
+				}
 				return
 			}
 			if left := slices.DeleteFunc(slices.Clone(j.pages), func(pg *page) bool { return pg.applied }); len(left) > 0 {
