@@ -235,6 +235,7 @@ func (m *Machine) settle(k Key, rec Record, meta change.Meta) error {
 		if base.Pos == rec.Pos && base.AsOf == rec.AsOf && base.State == rec.State && base.Commit == rec.Commit {
 			return nil
 		}
+		rec.Version = base.Version // a repair may have been published while the record waited
 		return m.records.Store(k, rec)
 	}
 	return m.publish(k, base, rec, meta)
