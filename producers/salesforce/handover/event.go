@@ -101,7 +101,7 @@ func (m *Machine) eventOn(k Key, e *change.Event, l *layout) error {
 			return err
 		}
 	}
-	if m.rules.replayed(&rec, e.ReplayID) {
+	if m.rules.replayed(max(rec.Pos, m.reflected), e.ReplayID) {
 		m.counts.Replayed++
 		return nil
 	}

@@ -22,6 +22,7 @@ type Machine struct {
 	last, prev     int64 // replay id of the last event, and of the last one with another id
 	silent         int64 // replay id that was refused without a loss, until an event proves it (Refused); 0: none
 	high           int64 // greatest replay id consumed: last goes back when a subscription is renewed
+	reflected      int64 // the stored position: every effect of every event up to it was in the topics when the Machine was made
 	// Commit times of the events last, prev and high, epoch milliseconds; 0: unknown.
 	lastCommit, prevCommit, highCommit int64
 
@@ -85,7 +86,7 @@ func New(p Position, c Config) *Machine {
 	m := &Machine{
 		rules: soundRules, records: c.Records, layouts: map[string]*layout{}, refetch: map[string]bool{},
 		epoch: max(p.Epoch, c.Seen) + 1, lineage: p.Lineage, first: p.First, t0: p.T0, margin: c.SkipMargin,
-		last: p.Resume(), floor: p.ReplayID, seen: p.Seen, target: max(p.High, c.Target), clock: p.AsOf, at: p.At,
+		last: p.Resume(), floor: p.ReplayID, reflected: p.ReplayID, seen: p.Seen, target: max(p.High, c.Target), clock: p.AsOf, at: p.At,
 		open: map[Key]*open{}, snapshots: map[string]*Snapshot{}, unswept: map[string]map[Key]bool{}, reads: map[int64]*Read{}, queues: map[string][]Key{},
 		asked: map[ask]int{}, found: map[ask]int64{},
 	}

@@ -5,7 +5,7 @@ import "crosswalk/internal/change"
 // rules are the decisions that are easy to get wrong, one function each. The Machine always runs with soundRules;
 // a test puts a plausible wrong one in the place of one of them and sees that the property test finds it (D6).
 type rules struct {
-	replayed func(rec *Record, replayID int64) bool
+	replayed func(pos, replayID int64) bool
 	stale    func(rec *Record, asof int64) bool
 	merge    func(rec *Record, row Row, l *layout, t touched) bool
 	deleted  func(t *touch, replayID int64)
@@ -14,8 +14,8 @@ type rules struct {
 
 var soundRules = rules{replayed: replayed, stale: stale, merge: merge, deleted: deleted, held: held}
 
-// replayed is H7: the event is already in the record.
-func replayed(rec *Record, replayID int64) bool { return replayID <= rec.Pos }
+// replayed is H7: the event is already in the record, which reflects the events up to pos.
+func replayed(pos, replayID int64) bool { return replayID <= pos }
 
 // stale is H6: a read that was started earlier than one already applied says nothing new.
 func stale(rec *Record, asof int64) bool { return asof < rec.AsOf }

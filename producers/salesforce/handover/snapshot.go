@@ -225,7 +225,7 @@ func (m *Machine) Begin(now int64) { m.begin(now, ReasonFirst) }
 
 func (m *Machine) begin(now int64, reason string) {
 	m.lineage, m.t0, m.at = m.epoch, now, now
-	m.last, m.prev, m.high, m.seen, m.floor, m.target, m.first = 0, 0, 0, 0, 0, 0, 0
+	m.last, m.prev, m.high, m.seen, m.floor, m.target, m.first, m.reflected = 0, 0, 0, 0, 0, 0, 0, 0
 	m.silent, m.lastCommit, m.prevCommit, m.highCommit = 0, 0, 0, 0
 	clear(m.open)
 	clear(m.reads)
