@@ -81,7 +81,7 @@ func (e *errand) deletedBetween(ctx context.Context, object string, from, to tim
 	case nextOf(err) == sfapi.NextFullRead:
 		e.lacks(object + ": Salesforce's list of deletions does not reach back far enough; records that have left the recycle bin are found by a backfill without conditions")
 		return nil, nil
-	case nextOf(err) != sfapi.NextNarrow || to.Sub(from) < 4*time.Minute:
+	case nextOf(err) != sfapi.NextNarrow || to.Sub(from) < narrowest:
 		return nil, err
 	}
 	middle := from.Add(to.Sub(from) / 2)

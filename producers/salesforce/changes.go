@@ -206,6 +206,9 @@ func (l *loop) changes(ctx context.Context, name string, p handover.Purpose, dif
 	})
 }
 
+// narrowest is the shortest window that is halved: Salesforce wants more than a minute.
+const narrowest = 4 * time.Minute
+
 // deletions has read what is in the list of deletions, which alone tells of what was deleted for good, and is stored as
 // live. covered is how far the list reaches.
 func (l *loop) deletions(ctx context.Context, name string, p handover.Purpose, since, until time.Time) (covered time.Time, err error) {
@@ -218,6 +221,13 @@ func (l *loop) deletions(ctx context.Context, name string, p handover.Purpose, s
 			l.wantSnapshot(name, hole.UnknownDeletions, "the list of deletions does not reach back far enough")
 			return nil
 		})
+	}
+	if nextOf(err) == sfapi.NextNarrow && until.Sub(since) >= narrowest { // too many of them: half of the window, then the rest
+		covered, err := l.deletions(ctx, name, p, since, since.Add(until.Sub(since)/2))
+		if err != nil || !covered.After(since) {
+			return covered, err
+		}
+		return l.deletions(ctx, name, p, covered, until)
 	}
 	if err != nil {
 		return since, err

@@ -93,7 +93,27 @@ type brokenRow struct {
 	why error
 }
 
+// retrieve reads records by id. A call that Salesforce finds too big is halved, until it names one record.
 func (l *loop) retrieve(ctx context.Context, w work, e *entity, ids []string) (*rows, []brokenRow, error) {
+	r, broken, err := l.retrieveAll(ctx, w, e, ids)
+	if nextOf(err) != sfapi.NextNarrow || len(ids) == 1 {
+		return r, broken, err
+	}
+	l.cfg.Logger.Warn("records could not be read in one call; half as many are asked for", "entity", e.name, "records", len(ids), "error", err)
+	half := len(ids) / 2
+	r, broken, err = l.retrieve(ctx, w, e, ids[:half])
+	if err != nil {
+		return nil, nil, err
+	}
+	others, alsoBroken, err := l.retrieve(ctx, w, e, ids[half:])
+	if err != nil {
+		return nil, nil, err
+	}
+	r.list = append(r.list, others.list...)
+	return r, append(broken, alsoBroken...), nil
+}
+
+func (l *loop) retrieveAll(ctx context.Context, w work, e *entity, ids []string) (*rows, []brokenRow, error) {
 	r := newRows(e, len(ids))
 	var broken []brokenRow
 	err := l.api(w).RetrieveRows(ctx, e.schema, ids, func(id string, row *change.Row, err error) error {

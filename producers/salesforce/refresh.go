@@ -10,7 +10,6 @@ import (
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
 	"crosswalk/internal/retry"
-	"crosswalk/internal/sfapi"
 	"crosswalk/producers/salesforce/handover"
 )
 
@@ -87,14 +86,10 @@ func (l *loop) refresh(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s := survey{
+	err = l.survey(ctx, survey{
 		listing: listing{entity: name, schema: e.columns(e.calculated...), bulk: many, work: workRefresh}, purpose: handover.ForRefresh,
 		differs: func(rec handover.Record, row change.Row) bool { return l.recalculated(name, rec, row) },
-	}
-	if err = l.survey(ctx, s); err != nil && nextOf(err) == sfapi.NextNarrow && !s.bulk {
-		s.bulk = true // a Bulk job takes a query that does not fit into an address
-		err = l.survey(ctx, s)
-	}
+	})
 	if err != nil {
 		return err
 	}

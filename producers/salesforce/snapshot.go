@@ -22,6 +22,7 @@ type job struct {
 	running bool               // a goroutine reads it or sweeps
 	scanned bool               // the sweep has looked at every stored record
 	failed  int                // jobs that failed in a row
+	tooBig  bool               // for Bulk: it is read by REST
 	ahead   int64              // rows applied of pages from Locator on: a crash has them read again
 }
 
@@ -92,11 +93,10 @@ func (l *loop) start(ctx context.Context, j *job, fn func(context.Context) error
 // openSnapshot opens the window, makes that durable, and then has the job created (H2, H4, H12).
 func (l *loop) openSnapshot(ctx context.Context, name string) error {
 	l.m.OpenSnapshot(name, l.now())
-	failed := 0
+	j := &job{}
 	if old := l.jobs[name]; old != nil {
-		failed = old.failed
+		j.failed, j.tooBig = old.failed, old.tooBig
 	}
-	j := &job{failed: failed}
 	l.jobs[name] = j
 	if err := l.commit(ctx); err != nil {
 		return err
@@ -111,6 +111,9 @@ func (l *loop) openSnapshot(ctx context.Context, name string) error {
 }
 
 func (l *loop) createJob(ctx context.Context, e *entity, j *job) error {
+	if j.tooBig {
+		return l.do(ctx, func() error { j.ID, l.due = restJob, true; return nil })
+	}
 	if j.failed > 0 {
 		if err := retry.Sleep(ctx, time.Duration(min(j.failed, 10))*time.Minute); err != nil {
 			return err
@@ -130,8 +133,8 @@ func (l *loop) createJob(ctx context.Context, e *entity, j *job) error {
 // columns that are gone are described again.
 func (l *loop) jobRefused(ctx context.Context, e *entity, j *job, err error) error {
 	switch nextOf(err) {
-	case sfapi.NextUseREST:
-		l.cfg.Logger.Warn("Bulk API refuses the object; it is read by REST queries", "entity", e.name, "error", err)
+	case sfapi.NextUseREST, sfapi.NextNarrow:
+		l.cfg.Logger.Warn("Bulk API refuses the query; the object is read by REST, ids first", "entity", e.name, "error", err)
 		return l.do(ctx, func() error { j.ID, l.due = restJob, true; return nil })
 	case sfapi.NextDescribe:
 		if err := l.describeAgain(ctx, e.name); err != nil {
@@ -165,11 +168,12 @@ func (l *loop) readJob(ctx context.Context, name string, j *job) error {
 	}
 	var gone *sfapi.JobError
 	if errors.As(err, &gone) {
-		l.cfg.Logger.Warn("bulk job cannot be read; a new one is created", "entity", name, "job", j.ID, "error", err)
+		tooBig := gone.Next() == sfapi.NextNarrow
+		l.cfg.Logger.Warn("bulk job cannot be read; it is replaced, by REST if it was too big", "entity", name, "job", j.ID, "too_big", tooBig, "error", err)
 		return l.do(ctx, func() error {
 			if l.jobs[name] == j {
 				l.m.AbandonSnapshot(name, err.Error())
-				l.jobs[name] = &job{failed: j.failed + 1}
+				l.jobs[name] = &job{failed: j.failed + 1, tooBig: tooBig}
 			}
 			return nil
 		})

@@ -59,7 +59,7 @@ func (l *loop) list(ctx context.Context, q listing, take func([]change.Row) erro
 	c := &collector{loop: l, source: "list/" + q.entity, take: take}
 	if q.bulk {
 		err := l.listBulk(ctx, q, c)
-		if err == nil || nextOf(err) != sfapi.NextUseREST {
+		if next := nextOf(err); err == nil || next != sfapi.NextUseREST && next != sfapi.NextNarrow {
 			return err
 		}
 	}
@@ -195,7 +195,19 @@ type survey struct {
 	passed func(last change.Row)
 }
 
+// survey makes one. A query that Salesforce finds too big for an answer, or for an address, becomes a Bulk job, which brings its
+// rows in an order of its own.
 func (l *loop) survey(ctx context.Context, s survey) error {
+	err := l.surveyOnce(ctx, s)
+	if nextOf(err) != sfapi.NextNarrow || s.bulk {
+		return err
+	}
+	l.cfg.Logger.Warn("a listing was too big for a query; it is made by a Bulk job", "entity", s.entity, "error", err)
+	s.bulk, s.passed = true, nil
+	return l.surveyOnce(ctx, s)
+}
+
+func (l *loop) surveyOnce(ctx context.Context, s survey) error {
 	since := 0
 	err := l.list(ctx, s.listing, func(rows []change.Row) error {
 		err := l.ask(ctx, s.entity, s.purpose, func() (keys []handover.Key, err error) {
