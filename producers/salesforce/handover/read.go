@@ -177,6 +177,9 @@ func (m *Machine) row(k Key, row Row, since, asof int64, op change.Op) error {
 	case !row.Gone || rec.State != Unknown || m.windowOpen(k.Entity): // in a window a page may still bring it
 		if m.rules.merge(&rec, row, l, t) {
 			rec.AsOf = max(rec.AsOf, asof)
+			if since > m.high { // events that are read again show nothing newer (S2), and are not applied over the row
+				rec.Pos = max(rec.Pos, since)
+			}
 		}
 		if rec.State == Live && !l.filled(rec.Values) { // it was asked for before a column was known: nothing is made up (I5)
 			m.look(k, wantRow)
