@@ -98,7 +98,9 @@ func (js *jobs) add(s *Simulator, j *job) {
 	js.order = append(js.order, j)
 	js.created = append(js.created, s.now())
 	js.order = slices.DeleteFunc(js.order, func(old *job) bool {
-		old.mu.Lock()
+		if !old.mu.TryLock() { // it is in use: perhaps it is being deleted, and waits for the list
+			return false
+		}
 		defer old.mu.Unlock()
 		if old.ended.IsZero() || s.now().Sub(old.ended) < jobLife {
 			return false
