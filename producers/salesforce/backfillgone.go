@@ -68,29 +68,20 @@ func deletedWindow(since, until, now time.Time) (from, to time.Time, cut bool) {
 	return from, to, cut
 }
 
-// deletedBetween lists deletions; a window with too many of them is halved.
+// deletedBetween lists deletions as far as Salesforce still knows them.
 func (e *errand) deletedBetween(ctx context.Context, object string, from, to time.Time) ([]sfapi.Deletion, error) {
-	var list sfapi.Deleted
-	err := e.call(ctx, func(ctx context.Context) (err error) {
-		list, err = e.api(workBackfill).Deleted(ctx, object, from, to)
-		return err
+	all, err := deletedBetween(from, to, func(from, to time.Time) (list sfapi.Deleted, err error) {
+		err = e.call(ctx, func(ctx context.Context) (err error) {
+			list, err = e.api(workBackfill).Deleted(ctx, object, from, to)
+			return err
+		})
+		if err != nil && nextOf(err) == sfapi.NextFullRead {
+			e.lacks(object + ": Salesforce's list of deletions does not reach back far enough; records that have left the recycle bin are found by a backfill without conditions")
+			return sfapi.Deleted{}, nil
+		}
+		return list, err
 	})
-	switch {
-	case err == nil:
-		return list.Records, nil
-	case nextOf(err) == sfapi.NextFullRead:
-		e.lacks(object + ": Salesforce's list of deletions does not reach back far enough; records that have left the recycle bin are found by a backfill without conditions")
-		return nil, nil
-	case nextOf(err) != sfapi.NextNarrow || to.Sub(from) < narrowest:
-		return nil, err
-	}
-	middle := from.Add(to.Sub(from) / 2)
-	first, err := e.deletedBetween(ctx, object, from, middle)
-	if err != nil {
-		return nil, err
-	}
-	second, err := e.deletedBetween(ctx, object, middle, to)
-	return append(first, second...), err
+	return all.Records, err
 }
 
 // lacks notes what a backfill could not cover, for whoever asked.

@@ -209,25 +209,40 @@ func (l *loop) changes(ctx context.Context, name string, p handover.Purpose, dif
 // narrowest is the shortest window that is halved: Salesforce wants more than a minute.
 const narrowest = 4 * time.Minute
 
+// deletedBetween lists what was deleted in a window, of which list asks for one piece: a piece with too many deletions is
+// halved. Covered is how far the answer is without a gap.
+func deletedBetween(from, to time.Time, list func(from, to time.Time) (sfapi.Deleted, error)) (sfapi.Deleted, error) {
+	all, err := list(from, to)
+	if nextOf(err) != sfapi.NextNarrow || to.Sub(from) < narrowest {
+		return all, err
+	}
+	middle := from.Add(to.Sub(from) / 2).Truncate(time.Minute) // Salesforce tells whole minutes of how far a list reaches
+	first, err := deletedBetween(from, middle, list)
+	if err != nil {
+		return first, err
+	}
+	second, err := deletedBetween(middle, to, list)
+	second.Records = append(first.Records, second.Records...)
+	if first.Covered.Before(middle) {
+		second.Covered = first.Covered
+	}
+	return second, err
+}
+
 // deletions has read what is in the list of deletions, which alone tells of what was deleted for good, and is stored as
 // live. covered is how far the list reaches.
 func (l *loop) deletions(ctx context.Context, name string, p handover.Purpose, since, until time.Time) (covered time.Time, err error) {
 	if until.Sub(since) <= time.Minute+time.Second { // Salesforce wants more than a minute, and cuts to seconds
 		return since, nil
 	}
-	list, err := l.api(workPoll).Deleted(ctx, name, since, until)
+	list, err := deletedBetween(since, until, func(from, to time.Time) (sfapi.Deleted, error) {
+		return l.api(workPoll).Deleted(ctx, name, from, to)
+	})
 	if err != nil && nextOf(err) == sfapi.NextFullRead {
 		return since, l.do(ctx, func() error {
 			l.wantSnapshot(name, hole.UnknownDeletions, "the list of deletions does not reach back far enough")
 			return nil
 		})
-	}
-	if nextOf(err) == sfapi.NextNarrow && until.Sub(since) >= narrowest { // too many of them: half of the window, then the rest
-		covered, err := l.deletions(ctx, name, p, since, since.Add(until.Sub(since)/2))
-		if err != nil || !covered.After(since) {
-			return covered, err
-		}
-		return l.deletions(ctx, name, p, covered, until)
 	}
 	if err != nil {
 		return since, err

@@ -171,7 +171,9 @@ func (n *notes) readListed(ctx context.Context, o noteObject, cursor *avro.Poll,
 	if err != nil {
 		return nil, err
 	}
-	deleted, err := n.api(workNotes).Deleted(ctx, o.name, time.UnixMilli(*cursor.DeletedCoveredUntil).Add(-noteOverlap), now)
+	deleted, err := deletedBetween(time.UnixMilli(*cursor.DeletedCoveredUntil).Add(-noteOverlap), now, func(from, to time.Time) (sfapi.Deleted, error) {
+		return n.api(workNotes).Deleted(ctx, o.name, from, to)
+	})
 	if err != nil {
 		if nextOf(err) == sfapi.NextFullRead {
 			return n.readAll(ctx, o, now)
