@@ -78,11 +78,21 @@ type loop struct {
 	link  string // Account field that holds the identifier: as activated, else as configured
 }
 
-// input is something that happened; done, when not nil, gets what became of it once it is durable.
+// input is something that happened. asker is who waits until what follows from it is durable; nil when nobody does.
 type input struct {
-	do   func() error
-	done chan error
+	do    func() error
+	asker *asker
 }
+
+// asker waits for an input. Whoever sets taken first has it: the loop, which then tells done, or the asker, who gives up and
+// to whom nothing that the input writes happens any more.
+type asker struct {
+	taken atomic.Bool
+	done  chan error
+}
+
+// withdrawn reports whether nobody waits for the input any more; else it is begun.
+func (in *input) withdrawn() bool { return in.asker != nil && in.asker.taken.Swap(true) }
 
 // submit hands an input to the loop and does not wait for it. Inputs of one goroutine are taken in their order.
 func (l *loop) submit(ctx context.Context, fn func() error) error {
@@ -94,20 +104,24 @@ func (l *loop) submit(ctx context.Context, fn func() error) error {
 	}
 }
 
-// do hands an input to the loop and waits until what follows from it is durable.
+// do hands an input to the loop and waits until what follows from it is durable. When ctx ends before the loop has begun
+// with it, it never happens; afterwards its end is waited for, so that nothing it shares with the caller is in use.
 func (l *loop) do(ctx context.Context, fn func() error) error {
-	done := make(chan error, 1)
+	a := &asker{done: make(chan error, 1)}
 	select {
-	case l.inputs <- input{fn, done}:
+	case l.inputs <- input{fn, a}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	select {
-	case err := <-done:
+	case err := <-a.done:
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	if a.taken.Swap(true) {
+		return <-a.done
+	}
+	return context.Cause(ctx)
 }
 
 // tick is how often the loop looks at what is due.
@@ -176,13 +190,21 @@ const groupLimit = 5000
 
 // take applies an input and those that wait behind it, and makes them durable together.
 func (l *loop) take(ctx context.Context, in input) error {
-	group := []input{in}
-	err := in.do()
+	var group []*asker
+	begin := func(in input) error {
+		if in.withdrawn() {
+			return nil
+		}
+		if in.asker != nil {
+			group = append(group, in.asker)
+		}
+		return in.do()
+	}
+	err := begin(in)
 	for more := true; more && err == nil && len(l.records.step) < groupLimit; {
 		select {
 		case in := <-l.inputs:
-			group = append(group, in)
-			err = in.do()
+			err = begin(in)
 		default:
 			more = false
 		}
@@ -190,10 +212,8 @@ func (l *loop) take(ctx context.Context, in input) error {
 	if err == nil {
 		err = l.commit(ctx)
 	}
-	for _, in := range group {
-		if in.done != nil {
-			in.done <- err
-		}
+	for _, a := range group {
+		a.done <- err
 	}
 	return err
 }
