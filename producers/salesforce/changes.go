@@ -91,6 +91,14 @@ func (l *loop) behind(now time.Time) bool {
 	return now.Sub(l.lastEvent) < 10*time.Second && l.now()-l.m.At() > time.Minute.Milliseconds()
 }
 
+// storedStamp is the SystemModstamp of the read that a record is from.
+func (l *loop) storedStamp(name string, rec handover.Record) change.Value {
+	if i := l.entities[name].schema.Index("SystemModstamp"); i >= 0 && i < len(rec.Values) {
+		return rec.Values[i]
+	}
+	return change.Value{}
+}
+
 // poll reads what was changed and deleted since the last one, and ends the polling when the entity's events had been
 // granted before it began. What it finds is routine.
 func (l *loop) poll(ctx context.Context, name string) error {
@@ -105,11 +113,7 @@ func (l *loop) poll(ctx context.Context, name string) error {
 	}
 	err := l.changes(ctx, name, handover.ForPoll, func(time.Time) func(handover.Record, change.Row) bool {
 		return func(rec handover.Record, row change.Row) bool {
-			stored := change.Value{}
-			if i := l.entities[name].schema.Index("SystemModstamp"); i >= 0 && i < len(rec.Values) {
-				stored = rec.Values[i]
-			}
-			return unseen(rec, stored, row.Get("SystemModstamp"), isDeleted(row))
+			return unseen(rec, l.storedStamp(name, rec), row.Get("SystemModstamp"), isDeleted(row))
 		}
 	})
 	l.cfg.Metrics.polls.WithLabelValues(name).Inc()
@@ -149,14 +153,14 @@ func (l *loop) reconcile(ctx context.Context, names []string) error {
 	for _, name := range names {
 		err := l.changes(ctx, name, handover.ForRepair, func(settled time.Time) func(handover.Record, change.Row) bool {
 			return func(rec handover.Record, row change.Row) bool {
-				listed := row.Get("SystemModstamp").Int()
+				listed := row.Get("SystemModstamp")
 				switch {
-				case listed > settled.UnixMilli(): // its event may be on the way; the next reconciliation lists it again
+				case listed.Int() > settled.UnixMilli(): // its event may be on the way; the next reconciliation lists it again
 					return false
 				case isDeleted(row):
 					return rec.State == handover.Live
 				}
-				return handover.NeedsRepair(rec, listed)
+				return handover.NeedsRepair(rec, l.storedStamp(name, rec), listed)
 			}
 		})
 		if err != nil {

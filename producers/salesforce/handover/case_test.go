@@ -300,7 +300,7 @@ func (s *script) repair(text string) {
 	id, stamp, _ := strings.Cut(text, " ")
 	modified, err := strconv.ParseInt(stamp, 10, 64)
 	s.must(err)
-	if k := (Key{entityOf(id), id}); NeedsRepair(s.stored()[k], modified) {
+	if k := (Key{entityOf(id), id}); NeedsRepair(s.stored()[k], change.Value{}, change.DatetimeValue(modified)) {
 		s.m.Ask(k, ForRepair)
 	}
 }

@@ -152,7 +152,7 @@ func (c *checker) quiescent(m *Machine) {
 		rec, err := m.load(k)
 		must(err)
 		if slices.ContainsFunc(r.history, func(v version) bool { return v.dropped }) && r.live && rec.State == Live &&
-			!NeedsRepair(rec, r.values[stampField].Int()) && rec.AsOf < c.w.now-30_000 {
+			!NeedsRepair(rec, stampOf(rec), r.values[stampField]) && rec.AsOf < c.w.now-30_000 {
 			continue
 		}
 		switch {

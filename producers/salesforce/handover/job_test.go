@@ -3,6 +3,8 @@ package handover
 import (
 	"maps"
 	"slices"
+
+	"crosswalk/internal/change"
 )
 
 // fetch starts a re-fetch, reads a little later, and gets the result later still.
@@ -161,6 +163,14 @@ func (p *producer) sweepOn(entity string) {
 	})
 }
 
+// stampOf is the SystemModstamp of the read that a record is from.
+func stampOf(rec Record) change.Value {
+	if len(rec.Values) <= stampField {
+		return change.Value{}
+	}
+	return rec.Values[stampField]
+}
+
 // reconcile is H15 over the whole org. It reports whether it found anything.
 func (p *producer) reconcile() bool {
 	found := false
@@ -169,7 +179,7 @@ func (p *producer) reconcile() bool {
 		must(err)
 		r := p.w.org[k]
 		switch {
-		case r.live && NeedsRepair(rec, r.values[stampField].Int()), !r.live && rec.State == Live:
+		case r.live && NeedsRepair(rec, stampOf(rec), r.values[stampField]), !r.live && rec.State == Live:
 			p.m.Ask(k, ForRepair)
 			found = true
 		}

@@ -53,11 +53,18 @@ func merge(rec *Record, row Row, l *layout, t touched) bool {
 }
 
 // NeedsRepair is H15: a row with this SystemModstamp was changed by something that neither an event nor a read has
-// shown. All times are epoch milliseconds of the server's clock.
-func NeedsRepair(rec Record, systemModstamp int64) bool {
+// shown. stored is the SystemModstamp of the read that the record is from, Absent when it had none. All times are epoch
+// milliseconds of the server's clock.
+//
+// It finds one thing more than H15: what was saved before a read and committed after it is older than that read (S7), but
+// when no event has come since, the read alone says which SystemModstamp the row must have.
+func NeedsRepair(rec Record, stored, listed change.Value) bool {
 	const slack = 10_000
 	if rec.State != Live {
 		return true
 	}
-	return systemModstamp > rec.AsOf+slack && systemModstamp > rec.Commit+slack
+	if rec.Commit+slack < rec.AsOf && stored.Kind() == change.Datetime && stored != listed {
+		return true
+	}
+	return listed.Int() > rec.AsOf+slack && listed.Int() > rec.Commit+slack
 }
