@@ -16,13 +16,20 @@ type Coming struct {
 
 // Ahead looks at what Apply will need of some AheadOf records that come next.
 func (e *Engine) Ahead(coming []Coming) {
-	if len(e.byRecord.slots) == 0 {
-		return
+	var room [AheadOf]uint32
+	hashes := room[:0]
+	for _, c := range firstOf(coming, AheadOf) {
+		hashes = append(hashes, e.recordHash(c.Kind, c.Key))
 	}
+	e.lookAtRecords(hashes)
+}
+
+// lookAtRecords looks at the records that have these hashes, and at the groups to which they belong.
+func (e *Engine) lookAtRecords(hashes []uint32) {
 	var room [2 * AheadOf]uint32
 	ids := room[:0]
-	for _, c := range coming[:min(len(coming), len(room))] {
-		if id := e.byRecord.guess(e.recordHash(c.Kind, c.Key)); id != 0 {
+	for _, hash := range hashes {
+		if id := e.byRecord.guess(hash); id != 0 {
 			ids = append(ids, id)
 		}
 	}
@@ -105,34 +112,24 @@ func (e *Engine) lookAtBlobs(ids []uint32) {
 	e.looked += sum + e.lookAtValues(ids)
 }
 
-// lookAtEntries looks at what the log's entries are about, and at the Accounts to which Contacts belong.
-func (e *Engine) lookAtEntries(entries []entry) {
-	var room [2 * AheadOf]Coming
-	coming := room[:0]
+// lookAtFound looks at what entries of the log are about, and at what they belong to.
+func (e *Engine) lookAtFound(entries []found) {
+	var room [2 * AheadOf]uint32
+	hashes := room[:0]
+	sum := uint32(0)
 	for i := range entries {
 		x := &entries[i]
-		switch x.tag {
-		case entryRecord:
-			coming = append(coming, Coming{x.kind, keyOfBlob(x.blob)})
-			if x.name != nil {
-				coming = append(coming, Coming{Account, x.name})
-			}
-		case entryPublished:
-			coming = append(coming, Coming{x.kind, x.name})
+		switch {
+		case x.tag == entryAmbiguous:
+		case !x.belongs:
+			hashes = append(hashes, x.hash)
+		case x.kind == Contact:
+			hashes = append(hashes, x.hash, x.toHash)
+		default:
+			hashes = append(hashes, x.hash)
+			sum += e.byGroup.guess(x.toHash)
 		}
 	}
-	e.Ahead(coming)
-}
-
-// parentIn returns the AccountId in a Contact's blob, nil when it has none or is kept in another form than most.
-func (e *Engine) parentIn(blob []byte) []byte {
-	value := rowOf(blob).value
-	if len(value) == 0 || value[0] != keptShort {
-		return nil
-	}
-	f := fieldReader{b: e.shapes.find(value[1:], accountIDPath[0])}
-	if len(f.b) == 0 || f.long() != fieldText {
-		return nil
-	}
-	return f.bytes()
+	e.looked += sum
+	e.lookAtRecords(hashes)
 }

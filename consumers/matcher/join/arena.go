@@ -8,7 +8,7 @@ import (
 // The arena hands out memory in granules. A blob's reference is the number of its first granule, so that 32 bits reach 64 GiB.
 const (
 	granule    = 16
-	chunkSize  = 1 << 18
+	chunkSize  = 1 << 19
 	perChunk   = chunkSize / granule
 	exactSizes = 64 // up to so many granules every size has its own free list, above eight per power of two
 )
@@ -41,6 +41,20 @@ func (a *arena) put(parts ...[]byte) uint32 {
 	for _, p := range parts {
 		n += copy(b[n:], p)
 	}
+	return ref
+}
+
+// writeBlob writes a blob as put does, into memory that adopt will be given.
+func writeBlob(b, blob []byte) {
+	n := binary.PutUvarint(b, uint64(len(blob)))
+	copy(b[n:], blob)
+}
+
+// adopt takes over a chunk that is full of blobs and returns the reference of the first of its granules.
+func (a *arena) adopt(chunk []byte) uint32 {
+	ref := uint32(len(a.chunks)) * perChunk
+	a.chunks = append(a.chunks, chunk)
+	a.used += int64(len(chunk))
 	return ref
 }
 

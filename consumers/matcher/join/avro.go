@@ -42,4 +42,4 @@ func appendCount(b []byte, n int) []byte {
 	return appendVarint(b, int64(n))
 }
 
-func firstOf(ids []uint32, n int) []uint32 { return ids[:min(n, len(ids))] }
+func firstOf[T any](list []T, n int) []T { return list[:min(n, len(list))] }

@@ -18,10 +18,18 @@ type entry struct {
 	kind   Kind
 	isLive bool
 	topic  Topic
-	name   []byte // key or identifier; of a Contact that is read back, the key of its Account as far as that is known
+	name   []byte // of a publication: key or identifier
 	blob   []byte // of a record
 	at     uint32 // where in its block that stands
 	pub    publication
+}
+
+// key returns the key of the record that the entry, not one of match.ambiguous, is about.
+func (x *entry) key() []byte {
+	if x.tag == entryRecord {
+		return keyOfBlob(x.blob)
+	}
+	return x.name
 }
 
 func keyOfBlob(b []byte) []byte {

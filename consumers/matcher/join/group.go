@@ -40,7 +40,10 @@ func (e *Engine) compareNames(a, b uint32) int {
 
 // groupOf returns the group of an identifier and makes an empty one when there is none.
 func (e *Engine) groupOf(identifier []byte) uint32 {
-	hash := e.hash(identifier)
+	return e.groupHashed(identifier, e.hash(identifier))
+}
+
+func (e *Engine) groupHashed(identifier []byte, hash uint32) uint32 {
 	g := e.byGroup.find(hash, func(g uint32) bool { return bytes.Equal(e.name(g), identifier) })
 	if g == 0 {
 		g = e.groups.add()
@@ -79,14 +82,14 @@ func (e *Engine) moveMember(id uint32, f facts) {
 	}
 	r.miss = missCode(f.miss)
 	if in {
-		e.join(id, []byte(f.identifier))
+		e.join(id, e.groupOf([]byte(f.identifier)))
 	}
 }
 
-func (e *Engine) join(id uint32, identifier []byte) {
+func (e *Engine) join(id, group uint32) {
 	r := e.records.at(id)
-	r.group = e.groupOf(identifier)
-	g := e.groups.at(r.group)
+	r.group = group
+	g := e.groups.at(group)
 	first := g.members() == 0
 	e.lists.insert(g.side(r.kind), id, e.keyOrder)
 	if first {

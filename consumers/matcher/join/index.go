@@ -25,6 +25,9 @@ func (x *index) find(hash uint32, same func(id uint32) bool) uint32 {
 
 // guess returns the first number with this hash, or 0, without asking whether it is the one.
 func (x *index) guess(hash uint32) uint32 {
+	if len(x.slots) == 0 {
+		return 0
+	}
 	mask := uint32(len(x.slots) - 1)
 	i := hash & mask
 	for x.slots[i].id != 0 && x.slots[i].hash != hash {

@@ -47,17 +47,10 @@ func (e *Engine) Load(s Store, link *customer.Link) (bool, error) {
 	return true, nil
 }
 
-// block is one block of the log as it was read, or why it could not be.
-type block struct {
-	number  uint32
-	size    int64
-	entries []entry
-	err     error
-}
-
-// readBack restores what the blocks hold, the last one first. Blocks are read and decoded while others are restored.
+// readBack restores what the blocks hold, the last one first. What a block says by itself is found out beside the restoring
+// of others, see readBlock.
 func (e *Engine) readBack(s Store) error {
-	blocks, stop := make(chan block, 8), make(chan struct{})
+	blocks, stop := make(chan block, 4), make(chan struct{})
 	go func() {
 		defer close(blocks)
 		for n := e.log.next; n > e.log.first; n-- {
@@ -84,34 +77,19 @@ func (e *Engine) readBack(s Store) error {
 	return err
 }
 
-// usualEntry is about what an entry takes.
-const usualEntry = 256
-
-// readBlock reads and decodes a block. It runs beside what restores others, and only reads what stays as it is meanwhile.
-func (e *Engine) readBlock(s Store, number uint32) block {
-	bytes, ok, err := s.Get(blockKey(number))
-	if err == nil && !ok {
-		err = errDamaged
-	}
-	b := block{number: number, size: int64(len(bytes)), entries: make([]entry, 0, len(bytes)/usualEntry), err: err}
-	if err != nil {
-		return b
-	}
-	b.err = eachEntry(bytes, func(x entry) error {
-		if x.tag == entryRecord && x.kind == Contact && x.isLive {
-			x.name = e.parentIn(x.blob)
-		}
-		b.entries = append(b.entries, x)
-		return nil
-	})
-	return b
-}
-
 // restoreBlock takes the entries of a block, each a moment after it was looked at.
 func (e *Engine) restoreBlock(b block) error {
-	for i, x := range b.entries {
+	chunk := uint32(0)
+	if b.chunk != nil {
+		chunk = e.blobs.adopt(b.chunk)
+	}
+	for i := range b.entries {
 		if i%AheadOf == 0 {
-			e.lookAtEntries(b.entries[i:min(i+AheadOf, len(b.entries))])
+			e.lookAtFound(firstOf(b.entries[i:], AheadOf))
+		}
+		x := &b.entries[i]
+		if x.blobAt != nowhere {
+			x.blobAt += chunk
 		}
 		if err := e.restore(b.number, x); err != nil {
 			return err
@@ -122,20 +100,20 @@ func (e *Engine) restoreBlock(b block) error {
 
 // restore takes an entry, unless a later one for the same thing was taken. Until endLoad the marks of what differs from
 // the log say for which publications there was one.
-func (e *Engine) restore(block uint32, x entry) error {
+func (e *Engine) restore(block uint32, x *found) error {
 	owner := uint32(0)
 	switch {
 	case x.tag == entryRecord:
 		return e.restoreRecord(block, x)
 	case x.topic == Ambiguous:
-		owner = e.groupOf(x.name)
+		owner = e.groupHashed(x.name, x.hash)
 		g := e.groups.at(owner)
 		if g.unsaved {
 			return nil
 		}
 		g.unsaved = true
 	default:
-		owner = e.place(x.kind, x.name)
+		owner = e.placeHashed(x.kind, x.name, x.hash)
 		r := e.records.at(owner)
 		if r.is(toldFlag(x.topic)) {
 			return nil
@@ -153,17 +131,24 @@ func (e *Engine) restore(block uint32, x entry) error {
 	return nil
 }
 
-func (e *Engine) restoreRecord(block uint32, x entry) error {
-	key := keyOfBlob(x.blob)
-	id := e.find(x.kind, key)
+func (e *Engine) restoreRecord(block uint32, x *found) error {
+	id := e.findHashed(x.kind, x.key(), x.hash)
 	if id == 0 {
-		id = e.create(x.kind, key)
+		id = e.create(x.kind, x.hash)
 	}
 	r := e.records.at(id)
 	if r.is(known) {
+		if x.blobAt != nowhere {
+			e.blobs.release(x.blobAt)
+		}
 		return nil
 	}
-	e.replace(r, x.blob)
+	if x.blobAt != nowhere {
+		e.blobs.release(r.blob) // that of a place
+		r.blob = x.blobAt
+	} else {
+		e.replace(r, x.blob)
+	}
 	r.block, r.at = block, x.at
 	r.flags |= known
 	if !x.isLive {
@@ -171,14 +156,30 @@ func (e *Engine) restoreRecord(block uint32, x entry) error {
 	}
 	r.flags |= live
 	e.stats.count(r.kind, true)
-	if err := e.settleLoaded(id, r); err != nil {
+	if err := e.settleFound(id, r, x); err != nil {
 		return err
 	}
 	e.shed()
 	return nil
 }
 
-// settleLoaded brings a live record to its place among the others.
+// settleFound brings a live record to its place among the others.
+func (e *Engine) settleFound(id uint32, r *record, x *found) error {
+	switch {
+	case !x.learnt:
+		return e.settleLoaded(id, r)
+	case r.kind != Contact:
+		r.miss = x.miss
+		if x.belongs {
+			e.join(id, e.groupHashed([]byte(x.to), x.toHash))
+		}
+	case x.belongs:
+		e.attach(id, e.placeHashed(Account, []byte(x.to), x.toHash))
+	}
+	return nil
+}
+
+// settleLoaded is settleFound of a record that had to wait for its turn to be looked into.
 func (e *Engine) settleLoaded(id uint32, r *record) error {
 	w := e.row(id)
 	f := facts{live: true}
@@ -210,7 +211,7 @@ func (e *Engine) assign(id uint32) error {
 	}
 	r.miss = missCode(f.miss)
 	if f.miss == (rule.Miss{}) {
-		e.join(id, []byte(f.identifier))
+		e.join(id, e.groupOf([]byte(f.identifier)))
 	}
 	return nil
 }

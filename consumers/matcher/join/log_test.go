@@ -37,6 +37,7 @@ func TestLogIsCleaned(t *testing.T) {
 		t.Errorf("the log grows to %d bytes for 0.5 MB of records", largest)
 	}
 	b.restart(false)
+	b.engine.MarkAll() // every value that came back is looked at
 	if again := b.settle(); len(again) > 0 {
 		t.Errorf("after a restart from a cleaned log %d records are published", len(again))
 	}

@@ -101,26 +101,34 @@ func (r row) diedAt() int64 {
 
 // find returns the record of a key, or 0.
 func (e *Engine) find(kind Kind, key []byte) uint32 {
-	return e.byRecord.find(e.recordHash(kind, key), func(id uint32) bool {
+	return e.findHashed(kind, key, e.recordHash(kind, key))
+}
+
+func (e *Engine) findHashed(kind Kind, key []byte, hash uint32) uint32 {
+	return e.byRecord.find(hash, func(id uint32) bool {
 		return e.records.at(id).kind == kind && bytes.Equal(e.key(id), key)
 	})
 }
 
 // place returns the record of a key and makes one that is neither live nor known when there is none.
 func (e *Engine) place(kind Kind, key []byte) uint32 {
-	if id := e.find(kind, key); id != 0 {
+	return e.placeHashed(kind, key, e.recordHash(kind, key))
+}
+
+func (e *Engine) placeHashed(kind Kind, key []byte, hash uint32) uint32 {
+	if id := e.findHashed(kind, key, hash); id != 0 {
 		return id
 	}
-	id := e.create(kind, key)
+	id := e.create(kind, hash)
 	e.write(id, key, change.Version{}, nil)
 	return id
 }
 
-// create makes a record for a key that has none. Its blob has to be written at once.
-func (e *Engine) create(kind Kind, key []byte) uint32 {
+// create makes a record for a key that has none and has this hash. Its blob has to be written at once.
+func (e *Engine) create(kind Kind, hash uint32) uint32 {
 	id := e.records.add()
 	e.records.at(id).kind = kind
-	e.byRecord.add(e.recordHash(kind, key), id)
+	e.byRecord.add(hash, id)
 	return id
 }
 

@@ -15,21 +15,26 @@ func (e *Engine) moveContact(id uint32, before record, f facts) {
 	}
 	old := before.parent
 	if old != parent {
-		e.records.at(id).parent = parent
 		if old != 0 {
 			e.lists.remove(&e.records.at(old).related, id, e.keyOrder)
 			e.touch(old)
 			e.release(old)
 		}
-		if parent != 0 {
-			e.lists.insert(&e.records.at(parent).related, id, e.keyOrder)
-		}
+		e.attach(id, parent)
 	}
 	if parent != 0 {
 		e.touch(parent)
 	}
 	if before.is(live) != f.live {
 		e.markAll(e.lists.items(&e.records.at(id).notes))
+	}
+}
+
+// attach puts a Contact that is among no Account's below one; below none when that is 0.
+func (e *Engine) attach(id, parent uint32) {
+	e.records.at(id).parent = parent
+	if parent != 0 {
+		e.lists.insert(&e.records.at(parent).related, id, e.keyOrder)
 	}
 }
 

@@ -46,6 +46,55 @@ func TestArenaKeepsBlobsApart(t *testing.T) {
 	}
 }
 
+// A chunk that was filled beside the arena is as good as one of its own, and its blobs' memory is used again.
+func TestArenaAdoptsChunks(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 4))
+	a := newArena()
+	want := map[uint32][]byte{}
+	for range 20 {
+		var b block
+		room := 0
+		for range 300 {
+			blob := make([]byte, rng.IntN(2000))
+			for i := range blob {
+				blob[i] = byte(rng.Uint32())
+			}
+			b.entries = append(b.entries, found{entry: entry{tag: entryRecord, blob: blob}, blobAt: nowhere})
+			room += sizeClass(len(blob))
+		}
+		b.fill(room)
+		if b.chunk == nil {
+			t.Fatalf("a block of %d granules gets no chunk", room)
+		}
+		chunk := a.adopt(b.chunk)
+		own := bytes.Repeat([]byte{7}, rng.IntN(300))
+		want[a.put(own)] = own
+		for _, x := range b.entries {
+			want[chunk+x.blobAt] = x.blob
+		}
+	}
+	if len(want) != 20*301 {
+		t.Fatalf("%d references for %d blobs", len(want), 20*301)
+	}
+	chunks := len(a.chunks)
+	for ref, blob := range want {
+		if !bytes.Equal(a.get(ref), blob) {
+			t.Fatalf("blob %d of %d bytes is damaged", ref, len(blob))
+		}
+	}
+	for ref, blob := range want {
+		a.release(ref)
+		if again := a.put(blob); again != ref {
+			t.Fatalf("blob %d of %d bytes is put at %d when its memory is free", ref, len(blob), again)
+		}
+		a.release(ref)
+	}
+	if a.used != 0 || len(a.chunks) != chunks {
+		t.Errorf("%d bytes are counted as used in an empty arena; %d chunks, were %d", a.used, len(a.chunks), chunks)
+	}
+}
+
 func TestArenaUsesFreedMemoryAgain(t *testing.T) {
 	t.Parallel()
 	a := newArena()
