@@ -201,7 +201,7 @@ func (s *shell) backfillList() *cobra.Command {
 func (s *shell) backfillSteer(kind, short string) *cobra.Command {
 	var org string
 	c := &cobra.Command{
-		Use: kind + " ID", Short: short, Args: cobra.ExactArgs(1),
+		Use: kind + " ID", Short: short, Args: one("the ID of a backfill (crosswalk backfill list names them)"),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, log, err := s.load()
 			if err != nil {

@@ -26,7 +26,7 @@ func TestBackfillRefusesWrongUsage(t *testing.T) {
 		{"backfill Account --since 1h --until 2h", "before it begins"},
 		{"backfill Account --ids 12", "no Salesforce id"},
 		{"backfill Account --ids @/nowhere/ids", "read --ids"},
-		{"backfill pause", "accepts 1 arg"},
+		{"backfill pause", "wants the ID of a backfill"},
 	} {
 		b.refused(strings.Fields(c.args), exitUsage, c.words)
 	}

@@ -23,7 +23,12 @@ func (s *shell) customers() *cobra.Command {
 		Long: `List the ERP customers that are matched, with what Salesforce knows of each. With a KEY (the customer's key in the
 ERP, company/number where it has companies) show that customer: its accounts, contacts and notes.` + exitHelp,
 		Example: "  crosswalk customers\n  crosswalk customers ALFKI\n  crosswalk customers --json | jq .customer.key",
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("give the key of one customer, not %d keys; quote a key that has spaces", len(args))
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, log, err := s.load()
 			if err != nil {

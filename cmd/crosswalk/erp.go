@@ -51,7 +51,7 @@ A row that cannot be taken goes to FILE's .rejects.csv with line, column and rea
 While crosswalk run serves the same org, the import takes the topic over, and the running process takes it back afterwards;
 nothing is lost on either side.` + exitHelp,
 		Example: "  crosswalk erp import customers.csv --full --config crosswalk.yaml\n  crosswalk erp import KNA1.csv --preset sap --config crosswalk.yaml",
-		Args:    usage(cobra.ExactArgs(1)),
+		Args:    usage(one("the file to import")),
 		RunE: func(c *cobra.Command, args []string) error {
 			if full && delta {
 				return usageError{errors.New("--full and --delta exclude each other; give one")}

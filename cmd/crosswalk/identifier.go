@@ -51,6 +51,9 @@ func (s *shell) identifierSuggest() *cobra.Command {
 other, and rank the pairs that have values in common. Nothing is changed.` + exitHelp,
 		Example: "  crosswalk identifier suggest\n  crosswalk identifier suggest --json | head -1",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return usageError{fmt.Errorf("--limit is %d; give how many pairs are shown, or 0 for all", limit)}
+			}
 			cfg, log, err := s.load()
 			if err != nil {
 				return err
@@ -68,7 +71,7 @@ other, and rank the pairs that have values in common. Nothing is changed.` + exi
 		},
 	}
 	c.Flags().StringVar(&org, "org", "", "`ALIAS` of the org (needed only with several)")
-	c.Flags().IntVar(&limit, "limit", shownPairs, "how many pairs are shown; 0 shows all")
+	c.Flags().IntVar(&limit, "limit", shownPairs, "how many pairs are shown; 0 shows all (--json always does)")
 	return c
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -22,6 +23,10 @@ func (s *shell) issues() *cobra.Command {
 what would solve it. Solved ones vanish from the list by themselves.` + exitHelp,
 		Example: "  crosswalk issues\n  crosswalk issues --reason NO_COUNTERPART\n  crosswalk issues --json",
 		RunE: func(c *cobra.Command, _ []string) error {
+			reason = strings.ToUpper(reason)
+			if reason != "" && !slices.Contains(customer.Reasons, customer.Reason(reason)) {
+				return usageError{fmt.Errorf("--reason %q is none; give one of %s", reason, strings.Join(names(customer.Reasons), ", "))}
+			}
 			cfg, log, err := s.load()
 			if err != nil {
 				return err
@@ -30,7 +35,7 @@ what would solve it. Solved ones vanish from the list by themselves.` + exitHelp
 			if err != nil {
 				return err
 			}
-			found = found.Only(strings.ToUpper(reason))
+			found = found.Only(reason)
 			if s.json {
 				if err := jsonLines(s.out, found.Ambiguous); err != nil {
 					return err
@@ -43,6 +48,15 @@ what would solve it. Solved ones vanish from the list by themselves.` + exitHelp
 	c.Flags().StringVar(&org, "org", "", "`ALIAS` of the org (needed only with several)")
 	c.Flags().StringVar(&reason, "reason", "", "only issues with this `REASON`, e.g. MANY_ACCOUNTS or NO_COUNTERPART")
 	return c
+}
+
+// names are reasons as text.
+func names(reasons []customer.Reason) []string {
+	out := make([]string, len(reasons))
+	for i, r := range reasons {
+		out[i] = string(r)
+	}
+	return out
 }
 
 func printIssues(out io.Writer, found app.Issues) error {

@@ -93,9 +93,12 @@ func TestWrongUsageEndsWith2(t *testing.T) {
 		{"demo --onc", "unknown flag: --onc"},
 		{"demo now", `demo takes no arguments; remove "now"`},
 		{"run salesforces", `unknown component "salesforces"; give any of salesforce, erp, matcher, console`},
-		{"erp import", "accepts 1 arg(s), received 0"},
+		{"erp import", "erp import wants the file to import, and was given 0 arguments"},
+		{"backfill pause", "pause wants the ID of a backfill"},
+		{"issues --reason NOBODY", `--reason "NOBODY" is none; give one of NO_COUNTERPART`},
+		{"identifier suggest --limit -1", "--limit is -1; give how many pairs are shown"},
 		{"erp import x.csv --full --delta", "--full and --delta exclude each other"},
-		{"customers a b", "at most 1 arg"},
+		{"customers a b", "give the key of one customer, not 2 keys"},
 		{"erp imprt x.csv", `unknown command "imprt"; give import`},
 		{"simulator --accounts many", "invalid argument"},
 		{"simulator --accounts -5", "cannot be negative"},
@@ -138,6 +141,28 @@ func TestConfigurationThatCannotBeUsedEndsWith2(t *testing.T) {
 	}
 	b := setup(t)
 	b.refused([]string{"run", "--config", filepath.Join(b.dir, "none.yaml")}, exitUsage, "none.yaml", "give an existing file with --config")
+}
+
+// TestWhatIsNotConfiguredEndsWith2 asks for what the configuration has nothing for: the sentence names the key to set.
+func TestWhatIsNotConfiguredEndsWith2(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	empty := b.config("log: {level: warn}\n")
+	one := b.file("one.yaml", "data_dir: "+filepath.Join(b.dir, "data")+"\norgs:\n"+ledger+"        - {name: second, columns: {number: No}}\n")
+	for line, words := range map[string][]string{
+		"run salesforce":       {"nothing to run salesforce for", "orgs[].salesforce.auth"},
+		"run erp console":      {"nothing to run erp for", "orgs[].erp.sources[]"},
+		"run matcher":          {"nothing to run matcher for", "orgs[]"},
+		"connect":              {`org "default" has no login`, "orgs[].salesforce.auth.flow"},
+		"backfill Account":     {`org "default" has no Salesforce configured`},
+		"erp import x.csv":     {`org "default" has no ERP source`, "--preset"},
+		"customers --org acme": {`no org with alias "acme"`},
+	} {
+		b.refused(append(strings.Fields(line), "--config", empty), exitUsage, words...)
+	}
+	b.refused([]string{"run", "salesforce", "matcher", "--config", one}, exitUsage, "nothing to run salesforce for")
+	b.refused([]string{"erp", "import", "x.csv", "--config", one}, exitUsage, `org "default" has several ERP sources; give --source with one of: ledger, second`)
+	b.refused([]string{"customers", "--org", "acme", "--config", one}, exitUsage, `give --org with one of: default`)
 }
 
 func TestASecretIsNeverShown(t *testing.T) {

@@ -17,9 +17,11 @@ import (
 	"sync"
 	"time"
 
-	"crosswalk/internal/config"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"crosswalk/internal/config"
+	"crosswalk/producers/erp"
 )
 
 // The components that `run` can be told to run.
@@ -51,6 +53,24 @@ func CheckComponents(names []string) error {
 	return nil
 }
 
+// configured refuses a component that was asked for by name and has no org to work on.
+func (a *App) configured(names []string) error {
+	for _, c := range []struct {
+		name, key string
+		has       func(*config.Org) bool
+	}{
+		{Salesforce, "orgs[].salesforce.auth", func(o *config.Org) bool { return o.Salesforce.Auth.Flow != "" }},
+		{ERP, "orgs[].erp.sources[] with a path, folder, token, postgres or topic", func(o *config.Org) bool { return erp.Runs(o.ERP) }},
+		{Matcher, "orgs[]", func(*config.Org) bool { return true }},
+	} {
+		there := slices.ContainsFunc(a.cfg.Orgs, func(o config.Org) bool { return c.has(&o) })
+		if slices.Contains(names, c.name) && !there {
+			return UsageError{fmt.Errorf("there is nothing to run %s for: configure %s (see deploy/example/crosswalk.yaml)", c.name, c.key)}
+		}
+	}
+	return nil
+}
+
 // App is one configured Crosswalk.
 type App struct {
 	cfg     *config.Config
@@ -74,6 +94,9 @@ func New(cfg *config.Config, log *slog.Logger) *App {
 // Run runs the named components (all that are configured when none is named) until ctx ends or one fails. ready is
 // called once, when the platform listens.
 func (a *App) Run(ctx context.Context, names []string, ready func(Endpoints)) error {
+	if err := a.configured(names); err != nil {
+		return err
+	}
 	if len(names) == 0 {
 		names = components
 	}
@@ -98,8 +121,8 @@ func (a *App) Run(ctx context.Context, names []string, ready func(Endpoints)) er
 		}
 		all = append(all, made...)
 	}
-	if len(all) == 0 && !slices.Contains(names, Console) {
-		return fmt.Errorf("nothing to run: the configuration has no org with %s; see deploy/example/crosswalk.yaml", strings.Join(names, " or "))
+	if len(all) == 0 {
+		a.log.Warn("the configuration has nothing that a component could work on; only the console runs", "example", "deploy/example/crosswalk.yaml")
 	}
 	if ready != nil {
 		ready(p.endpoints)

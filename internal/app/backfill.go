@@ -44,14 +44,14 @@ func (a *App) Backfill(ctx context.Context, opts BackfillOptions) (BackfillAnswe
 	if _, err := salesforce.CheckBackfill(&opts.Ask); err != nil {
 		return none, err
 	}
+	if org, err := a.org(opts.Org); err == nil && org.Salesforce.Auth.Flow == "" {
+		return none, UsageError{fmt.Errorf("org %q has no Salesforce configured; see orgs[].salesforce in deploy/example/crosswalk.yaml", orgName(org))}
+	}
 	org, p, err := a.about(ctx, opts.Org)
 	if err != nil {
 		return none, err
 	}
 	defer p.close()
-	if org.Salesforce.Auth.Flow == "" {
-		return none, fmt.Errorf("org %q has no Salesforce configured; see orgs[].salesforce in deploy/example/crosswalk.yaml", orgName(org))
-	}
 	all, err := p.backfills(ctx, org)
 	if err != nil {
 		return none, err

@@ -56,7 +56,7 @@ func (a *App) Connect(ctx context.Context, opts ConnectOptions) (Connection, err
 		return Connection{}, err
 	}
 	if auth.Flow == "" {
-		return Connection{}, fmt.Errorf("org %q has no login: set orgs[].salesforce.auth.flow to web_server, jwt, client_credentials or password", org.Alias)
+		return Connection{}, UsageError{fmt.Errorf("org %q has no login: set orgs[].salesforce.auth.flow to web_server, jwt, client_credentials or password", orgName(org))}
 	}
 	var where *callback
 	if auth.Flow == sfapi.WebServer {

@@ -102,7 +102,7 @@ func findSource(org *config.Org, opts ImportOptions) (config.ERPSource, error) {
 func configured(org *config.Org, name string) (config.ERPSource, error) {
 	sources := org.ERP.Sources
 	if len(sources) == 0 {
-		return config.ERPSource{}, UsageError{fmt.Errorf("org %q has no ERP source; add orgs[].erp.sources[] with the columns of the file (see deploy/example/crosswalk.yaml), or give --preset", org.Alias)}
+		return config.ERPSource{}, UsageError{fmt.Errorf("org %q has no ERP source; add orgs[].erp.sources[] with the columns of the file (see deploy/example/crosswalk.yaml), or give --preset", orgName(org))}
 	}
 	if name == "" && len(sources) == 1 {
 		return sources[0], nil
@@ -113,6 +113,9 @@ func configured(org *config.Org, name string) (config.ERPSource, error) {
 			return s, nil
 		}
 		names = append(names, s.Name)
+	}
+	if name == "" {
+		return config.ERPSource{}, UsageError{fmt.Errorf("org %q has several ERP sources; give --source with one of: %s", orgName(org), strings.Join(names, ", "))}
 	}
 	return config.ERPSource{}, UsageError{fmt.Errorf("no ERP source %q; give --source with one of: %s", name, strings.Join(names, ", "))}
 }

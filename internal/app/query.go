@@ -39,10 +39,10 @@ func (a *App) org(alias string) (*config.Org, error) {
 	}
 	var aliases []string
 	for i := range a.cfg.Orgs {
-		if a.cfg.Orgs[i].Alias == alias && alias != "" {
+		if orgName(&a.cfg.Orgs[i]) == alias && alias != "" {
 			return &a.cfg.Orgs[i], nil
 		}
-		aliases = append(aliases, a.cfg.Orgs[i].Alias)
+		aliases = append(aliases, orgName(&a.cfg.Orgs[i]))
 	}
 	if len(aliases) == 0 {
 		return nil, UsageError{fmt.Errorf("no org with alias %q: the configuration has no orgs; give it with --config, or leave --org out", alias)}

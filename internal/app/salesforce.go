@@ -54,7 +54,7 @@ func (a *App) tokens(org *config.Org, auth sfapi.Auth, patience retry.Backoff) (
 		Auth: auth, Store: store, Retry: patience, Logger: a.log, Metrics: a.orgMetrics(org).sfapi,
 	})
 	if err != nil {
-		return nil, UsageError{fmt.Errorf("org %q: %w", org.Alias, err)}
+		return nil, UsageError{fmt.Errorf("org %q: %w", orgName(org), err)}
 	}
 	return tokens, nil
 }
@@ -68,7 +68,7 @@ func (a *App) api(org *config.Org, tokens *sfapi.TokenSource, patience retry.Bac
 		Budget: a.orgMetrics(org).budget,
 	})
 	if err != nil {
-		return nil, UsageError{fmt.Errorf("org %q: %w", org.Alias, err)}
+		return nil, UsageError{fmt.Errorf("org %q: %w", orgName(org), err)}
 	}
 	return client, nil
 }

@@ -34,6 +34,12 @@ const (
 	TooManyMembers Reason = "TOO_MANY_MEMBERS"
 )
 
+// Reasons are all of them, those of an Unmatched first.
+var Reasons = []Reason{
+	NoCounterpart, NoIdentifier, BlankIdentifier, IdentifierTooLong, IdentifierType, NoAccount, AccountMissing, NoParent, ParentMissing,
+	ManyAccounts, ManyCustomers, ManyBoth, TooManyMembers,
+}
+
 // Detail refines NO_IDENTIFIER; empty for every other reason.
 type Detail string
 
