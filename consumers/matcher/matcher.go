@@ -88,14 +88,14 @@ func New(c Config) (*Matcher, error) {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil)
 	}
-	c.Logger = c.Logger.With("org", c.Org)
+	c.Logger = c.Logger.With("org", topic.OrgName(c.Org))
 	return &Matcher{config: c, board: newBoard(c.Org)}, nil
 }
 
 // Task is the name of the matcher's task, for the group that shares tasks and as its transactional id.
 func (m *Matcher) Task() string { return taskOf(m.config.Org) }
 
-func taskOf(org string) string { return "matcher/" + org }
+func taskOf(org string) string { return "matcher/" + topic.OrgName(org) }
 
 // Run matches until ctx ends, and returns nil then. An error is a sentence for the operator: the matcher has stopped
 // publishing, its state is that of the last commit, and Run may be called again. topic.ErrFenced means that another

@@ -4,9 +4,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"crosswalk/consumers/matcher/join"
+	"crosswalk/internal/topic"
 )
 
-// Metrics counts what the matchers of a process do. The label org is the alias.
+// Metrics counts what the matchers of a process do. The label org is the alias, or default.
 type Metrics struct {
 	inputs, outputs               *prometheus.CounterVec
 	live, unmatched, newest       *prometheus.GaugeVec
@@ -77,6 +78,7 @@ var (
 )
 
 func (m *Metrics) of(org string) *orgMetrics {
+	org = topic.OrgName(org)
 	o := &orgMetrics{
 		matched: m.matched.WithLabelValues(org), ambiguous: m.ambiguous.WithLabelValues(org), near: m.near.WithLabelValues(org),
 		lag: m.lag.WithLabelValues(org), salesforce: m.newest.WithLabelValues(org, "salesforce"), erp: m.newest.WithLabelValues(org, "erp"),

@@ -151,17 +151,17 @@ func (p *platform) requestedBackfills(ctx context.Context, org *config.Org) (map
 	if err != nil || !exists {
 		return out, err
 	}
-	prefix := salesforce.ControlKey(org.Alias, salesforce.AskBackfill, "")
 	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
+		asked, ok := salesforce.BackfillOf(org.Alias, r.Key)
 		switch {
-		case !strings.HasPrefix(string(r.Key), prefix):
+		case !ok:
 			return nil
 		case r.Value == nil:
-			delete(out, strings.TrimPrefix(string(r.Key[len(prefix):]), "/"))
+			delete(out, asked)
 			return nil
 		}
 		record, err := p.control(ctx, r.Value)
-		if err == nil && record.Org == org.Alias && record.Kind == salesforce.AskBackfill {
+		if err == nil && topic.OrgName(record.Org) == orgName(org) && record.Kind == salesforce.AskBackfill {
 			out[record.ID] = salesforce.RequestedBackfill(&record)
 		}
 		return err
@@ -229,7 +229,7 @@ func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c 
 	if err != nil {
 		return err
 	}
-	c.Org, c.RequestedAt, c.RequestedBy, c.Detail = org.Alias, cmp.Or(c.RequestedAt, time.Now().UnixMilli()), requester(), map[string]string{}
+	c.Org, c.RequestedAt, c.RequestedBy, c.Detail = orgName(org), cmp.Or(c.RequestedAt, time.Now().UnixMilli()), requester(), map[string]string{}
 	value, err := c.Append(avro.Frame(nil, schema))
 	if err != nil {
 		return err

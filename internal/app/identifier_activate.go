@@ -142,7 +142,7 @@ func (r *request) record(ctx context.Context) (err error) {
 		return err
 	}
 	record := avro.Control{
-		Org: r.org.Alias, Kind: matcher.Activation, ID: r.ID, RequestedAt: r.began.UnixMilli(), RequestedBy: requester(), Detail: map[string]string{},
+		Org: orgName(r.org), Kind: matcher.Activation, ID: r.ID, RequestedAt: r.began.UnixMilli(), RequestedBy: requester(), Detail: map[string]string{},
 	}
 	if l := r.Link; l != nil {
 		record.Link = &avro.LinkSetting{SalesforceField: l.SalesforceField, ERPField: l.ERPField, Cardinality: string(l.Cardinality), NearMiss: l.NearMiss}
@@ -176,9 +176,9 @@ func (r *request) write(ctx context.Context, record topic.Record) error {
 
 // audit tells the audit topic how far the request is.
 func (r *request) audit(ctx context.Context, state string) error {
-	opened, subject, task := r.began.UnixMilli(), r.Link.String(), "matcher/"+r.org.Alias
+	opened, subject, task := r.began.UnixMilli(), r.Link.String(), "matcher/"+orgName(r.org)
 	event := avro.Audit{
-		ID: r.ID, Org: r.org.Alias, Kind: "activation", State: state, Time: time.Now().UnixMilli(), OpenedAt: &opened, Task: &task, Subject: &subject,
+		ID: r.ID, Org: orgName(r.org), Kind: "activation", State: state, Time: time.Now().UnixMilli(), OpenedAt: &opened, Task: &task, Subject: &subject,
 		Message: "the link " + subject + " was asked for in place of " + r.Previous.String(),
 		Detail:  map[string]string{"link": subject, "previous": r.Previous.String()},
 	}
@@ -196,7 +196,7 @@ func (r *request) audit(ctx context.Context, state string) error {
 	if err != nil {
 		return err
 	}
-	return r.write(ctx, topic.Record{Topic: r.audits.topic, Key: []byte(r.org.Alias + "/" + r.ID), Value: value})
+	return r.write(ctx, topic.Record{Topic: r.audits.topic, Key: []byte(orgName(r.org) + "/" + r.ID), Value: value})
 }
 
 // requester is who asks: the user of the machine.

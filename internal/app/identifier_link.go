@@ -56,21 +56,23 @@ func (p *platform) link(ctx context.Context, org *config.Org) (*customer.Link, e
 		l := linkOf(org.Link)
 		link = &l
 	}
-	configured, name := link, topicName(org, matcher.ControlTopic)
+	configured, name, renamed := link, topicName(org, matcher.ControlTopic), false
 	exists, err := p.kafka.Exists(ctx, name)
 	if err != nil || !exists {
 		return link, err
 	}
 	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
-		if string(r.Key) != matcher.ControlKey(org.Alias) {
+		former, ok := matcher.IsControlKey(org.Alias, r.Key)
+		if !ok || former && renamed {
 			return nil
 		}
+		renamed = renamed || !former
 		if r.Value == nil {
 			link = configured
 			return nil
 		}
 		record, err := p.control(ctx, r.Value)
-		if err != nil || record.Org != org.Alias || record.Kind != matcher.Activation {
+		if err != nil || topic.OrgName(record.Org) != orgName(org) || record.Kind != matcher.Activation {
 			return err
 		}
 		link = nil

@@ -33,8 +33,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{topic: topic.NewMetrics(reg), registry: registry.NewMetrics(reg), erp: erp.NewMetrics(reg), state: state.NewMetrics(reg), matcher: matcher.NewMetrics(reg)}
 }
 
-func newOrgMetrics(reg prometheus.Registerer, alias string) *orgMetrics {
-	labelled := prometheus.WrapRegistererWith(prometheus.Labels{"org": alias}, reg)
+func newOrgMetrics(reg prometheus.Registerer, name string) *orgMetrics {
+	labelled := prometheus.WrapRegistererWith(prometheus.Labels{"org": name}, reg)
 	return &orgMetrics{budget: sfapi.NewBudget(sfapi.DefaultProbes), sfapi: sfapi.NewMetrics(labelled), salesforce: salesforce.NewMetrics(labelled)}
 }
 
@@ -42,8 +42,9 @@ func newOrgMetrics(reg prometheus.Registerer, alias string) *orgMetrics {
 func (a *App) orgMetrics(org *config.Org) *orgMetrics {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.perOrg[org.Alias] == nil {
-		a.perOrg[org.Alias] = newOrgMetrics(a.metrics, org.Alias)
+	name := orgName(org)
+	if a.perOrg[name] == nil {
+		a.perOrg[name] = newOrgMetrics(a.metrics, name)
 	}
-	return a.perOrg[org.Alias]
+	return a.perOrg[name]
 }

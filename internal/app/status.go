@@ -107,7 +107,7 @@ func (p *platform) stored(ctx context.Context, org *config.Org) (map[string]any,
 			return err
 		}
 		position, err := avro.DecodePosition(text, body)
-		if err == nil && position.Org == org.Alias {
+		if err == nil && topic.OrgName(position.Org) == orgName(org) {
 			positions[position.Source] = positionSummary(position)
 		}
 		return err
@@ -154,9 +154,4 @@ func ask(ctx context.Context, url string) ([]byte, error) {
 	return text, nil
 }
 
-func orgName(org *config.Org) string {
-	if org.Alias == "" {
-		return "default"
-	}
-	return org.Alias
-}
+func orgName(org *config.Org) string { return topic.OrgName(org.Alias) }

@@ -119,7 +119,7 @@ const sourcePrefix = "/crosswalk/"
 
 // sourceURI names the org and the source of a customer; it is how a full import knows which customers are its own.
 func sourceURI(org, source string) string {
-	return sourcePrefix + url.PathEscape(org) + "/erp/" + url.PathEscape(source)
+	return sourcePrefix + url.PathEscape(topic.OrgName(org)) + "/erp/" + url.PathEscape(source)
 }
 
 // read adds a record of the topic.

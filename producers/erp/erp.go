@@ -61,6 +61,9 @@ type Config struct {
 	Metrics *Metrics
 }
 
+// org is what the org is called in keys, headers and logs.
+func (c *Config) org() string { return topic.OrgName(c.Org) }
+
 // topics are the names of what is written.
 func (c *Config) topics() topics {
 	name := func(t string) string { return topic.Name(c.Org, t) }
@@ -192,7 +195,7 @@ func (p *Producer) report(source string, r Result, err error) {
 	if err != nil {
 		p.cfg.Metrics.failures.WithLabelValues(s.Kind).Inc()
 		if s.Error != err.Error() {
-			p.cfg.Logger.Error("an ERP source failed and is tried again", "org", p.cfg.Org, "source", source, "kind", s.Kind, "error", err)
+			p.cfg.Logger.Error("an ERP source failed and is tried again", "org", p.cfg.org(), "source", source, "kind", s.Kind, "error", err)
 		}
 		if s.Failing.IsZero() {
 			s.Failing = now
@@ -201,7 +204,7 @@ func (p *Producer) report(source string, r Result, err error) {
 		return
 	}
 	if !s.Failing.IsZero() {
-		p.cfg.Logger.Info("an ERP source is well again", "org", p.cfg.Org, "source", source, "kind", s.Kind, "failed_for", now.Sub(s.Failing).Round(time.Second))
+		p.cfg.Logger.Info("an ERP source is well again", "org", p.cfg.org(), "source", source, "kind", s.Kind, "failed_for", now.Sub(s.Failing).Round(time.Second))
 	}
 	s.Last, s.Result, s.Error, s.Failing = now, r, "", time.Time{}
 }
@@ -232,13 +235,13 @@ func (p *Producer) repeat(ctx context.Context, every time.Duration, do func(cont
 // logResult says what a file or a full comparison did.
 func (p *Producer) logResult(source, name string, r Result) {
 	if r.Rejected > 0 || r.DeletesWithheld != "" {
-		p.cfg.Logger.Warn("ERP rows were rejected", "org", p.cfg.Org, "source", source, "file", name, "rejected", r.Rejected,
+		p.cfg.Logger.Warn("ERP rows were rejected", "org", p.cfg.org(), "source", source, "file", name, "rejected", r.Rejected,
 			"rejects_file", r.RejectsFile, "deletes_withheld", r.DeletesWithheld)
 	}
 	if r.Guessed {
-		p.cfg.Logger.Warn("the file was taken as Windows-1252 by the look of its bytes; set encoding to be sure", "org", p.cfg.Org, "source", source, "file", name)
+		p.cfg.Logger.Warn("the file was taken as Windows-1252 by the look of its bytes; set encoding to be sure", "org", p.cfg.org(), "source", source, "file", name)
 	}
-	p.cfg.Logger.Info("ERP customers imported", "org", p.cfg.Org, "source", source, "file", name,
+	p.cfg.Logger.Info("ERP customers imported", "org", p.cfg.org(), "source", source, "file", name,
 		"rows", r.Rows, "published", r.Published, "unchanged", r.Unchanged, "deleted", r.Deleted)
 }
 

@@ -196,7 +196,7 @@ func (f *folder) take(ctx context.Context, name string) error {
 	var fault *SourceError
 	switch {
 	case errors.As(err, &fault):
-		f.p.cfg.Logger.Error("an ERP file was rejected as a whole", "org", f.p.cfg.Org, "source", f.source.Name, "file", name, "error", fault)
+		f.p.cfg.Logger.Error("an ERP file was rejected as a whole", "org", f.p.cfg.org(), "source", f.source.Name, "file", name, "error", fault)
 		return f.finish(name, placeRejected, rejects, fault.Error())
 	case err != nil:
 		return err

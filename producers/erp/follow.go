@@ -53,7 +53,7 @@ func (f *follower) follow(ctx context.Context) error {
 	at, err = f.catchUp(ctx, at)
 	var lost *topic.OffsetError
 	if errors.As(err, &lost) {
-		f.p.cfg.Logger.Warn("the position in a topic of ERP customers is lost, it is read from its beginning", "org", f.p.cfg.Org, "source", f.source.Name, "error", lost)
+		f.p.cfg.Logger.Warn("the position in a topic of ERP customers is lost, it is read from its beginning", "org", f.p.cfg.org(), "source", f.source.Name, "error", lost)
 		at, err = f.catchUp(ctx, nil)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package erp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,13 +32,22 @@ func (s *session) readPositions(ctx context.Context) error {
 			return err
 		}
 		p, err := avro.DecodePosition(text, body)
-		if err == nil && p.Org == s.cfg.Org {
+		if err == nil && topic.OrgName(p.Org) == s.cfg.org() && newer(p, s.positions[p.Source]) {
 			s.positions[p.Source] = p
 		}
 		return err
 	})
 	return err
 }
+
+// newer compares two positions of a source by who stored them when: an org without an alias has once had another key, under which
+// an old one may lie.
+func newer(p, than avro.Position) bool {
+	return cmp.Or(cmp.Compare(p.Epoch, than.Epoch), cmp.Compare(p.UpdatedAt, than.UpdatedAt)) >= 0
+}
+
+// taskOf is the name of the task that serves an org's sources, and its transactional id.
+func taskOf(org string) string { return "crosswalk/" + topic.OrgName(org) + "/erp" }
 
 // cursor returns what a source stored last; nil when it has stored nothing.
 func (s *session) cursor(source string) map[string]string {
@@ -48,15 +58,15 @@ func (s *session) cursor(source string) map[string]string {
 
 // store writes a position and waits until it is acknowledged. Everything that it stands for must be acknowledged before.
 func (s *session) store(ctx context.Context, name string, cursor map[string]string) error {
-	owner, owned := "crosswalk/"+s.cfg.Org+"/erp", s.writer.Epoch()
+	owner, owned := taskOf(s.cfg.Org), s.writer.Epoch()
 	p := avro.Position{
-		Org: s.cfg.Org, Source: name, Epoch: s.epoch, Owner: &owner, OwnerEpoch: &owned, UpdatedAt: time.Now().UnixMilli(), Detail: cursor,
+		Org: s.cfg.org(), Source: name, Epoch: s.epoch, Owner: &owner, OwnerEpoch: &owned, UpdatedAt: time.Now().UnixMilli(), Detail: cursor,
 	}
 	value, err := p.Append(avro.Frame(nil, s.positionID))
 	if err != nil {
 		return err
 	}
-	if err := s.write(ctx, topic.Record{Topic: s.topics.position, Key: []byte(s.cfg.Org + "/" + name), Value: value}); err != nil {
+	if err := s.write(ctx, topic.Record{Topic: s.topics.position, Key: []byte(s.cfg.org() + "/" + name), Value: value}); err != nil {
 		return fmt.Errorf("store position of %s: %w", name, err)
 	}
 	s.mu.Lock()
@@ -73,7 +83,7 @@ func (s *session) refuse(ctx context.Context, source, key, column, reason string
 	}
 	h := func(name, value string) topic.Header { return topic.Header{Key: name, Value: []byte(value)} }
 	err := s.write(ctx, topic.Record{Topic: s.topics.deadletter, Key: []byte(key), Value: raw, Headers: []topic.Header{
-		h("org", s.cfg.Org), h("source", positionOf(source)), h("column", column), h("reason", reason),
+		h("org", s.cfg.org()), h("source", positionOf(source)), h("column", column), h("reason", reason),
 	}})
 	if err != nil {
 		return fmt.Errorf("write dead letter: %w", err)

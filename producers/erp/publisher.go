@@ -47,7 +47,7 @@ func (p *publisher) do(ctx context.Context, job func(context.Context, *session) 
 		if !taken(err) {
 			return err
 		}
-		p.cfg.Logger.Info("another process writes the org's ERP customers; this one takes them back when it is done", "org", p.cfg.Org)
+		p.cfg.Logger.Info("another process writes the org's ERP customers; this one takes them back when it is done", "org", p.cfg.org())
 		if err := p.yield(ctx); err != nil {
 			return err
 		}

@@ -144,7 +144,7 @@ func (h *push) source(r *http.Request) (config.ERPSource, bool) {
 
 // listening notes where customers can be pushed.
 func (p *Producer) listening(sources []config.ERPSource, address string) {
-	p.cfg.Logger.Info("ERP customers can be pushed", "org", p.cfg.Org, "address", address)
+	p.cfg.Logger.Info("ERP customers can be pushed", "org", p.cfg.org(), "address", address)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range sources {

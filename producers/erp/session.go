@@ -57,7 +57,7 @@ func takeOver(ctx context.Context, cfg *Config) (_ *session, err error) {
 		return nil, err
 	}
 	w := cfg.Writer
-	w.Task, w.Topics = "crosswalk/"+cfg.Org+"/erp", s.topics.all()
+	w.Task, w.Topics = taskOf(cfg.Org), s.topics.all()
 	if s.writer, err = cfg.Kafka.NewWriter(ctx, w); err != nil {
 		return nil, err
 	}

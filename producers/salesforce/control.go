@@ -27,17 +27,36 @@ const (
 
 // ControlKey is the key of a control record: the newest of each kind about each thing counts. name is empty for what
 // an org has but one of.
-func ControlKey(org, kind, name string) string {
+func ControlKey(org, kind, name string) string { return controlKey(topic.OrgName(org), kind, name) }
+
+func controlKey(org, kind, name string) string {
 	if name == "" {
 		return org + "/" + kind
 	}
 	return org + "/" + kind + "/" + name
 }
 
+// formerKey is the key that ControlKey once was for an org without an alias; equal to it for every other org.
+func formerKey(org, kind, name string) string {
+	if org != "" {
+		return ControlKey(org, kind, name)
+	}
+	return controlKey("", kind, name)
+}
+
+// BackfillOf returns the id of the backfill of the org that a control record's key asks for.
+func BackfillOf(org string, key []byte) (id string, ok bool) {
+	if id, ok = strings.CutPrefix(string(key), ControlKey(org, AskBackfill, "")+"/"); ok {
+		return id, true
+	}
+	return strings.CutPrefix(string(key), formerKey(org, AskBackfill, "")+"/")
+}
+
 // control follows what people ask for.
 type control struct {
 	*loop
-	next topic.Position // where the topic is read on
+	next    topic.Position // where the topic is read on
+	renamed bool           // the activation has a record under ControlKey: its former key counts no more
 }
 
 // readControl learns what was asked for so far: which link is set, and what is to be read again.
@@ -90,11 +109,20 @@ func (c *control) insist(ctx context.Context, r *topic.Record) error {
 
 // take acts on one record. One that cannot be decoded goes to the dead letter topic, and nothing stops.
 func (c *control) take(ctx context.Context, r *topic.Record, activate func(field string) error) error {
+	switch string(r.Key) {
+	case ControlKey(c.cfg.Org, AskActivate, ""):
+		c.renamed = true
+	case formerKey(c.cfg.Org, AskActivate, ""):
+		if c.renamed {
+			return nil
+		}
+	}
 	if r.Value == nil {
-		if string(r.Key) == ControlKey(c.cfg.Org, AskActivate, "") {
+		switch string(r.Key) {
+		case ControlKey(c.cfg.Org, AskActivate, ""), formerKey(c.cfg.Org, AskActivate, ""):
 			return activate(c.cfg.LinkField)
 		}
-		if id, ok := strings.CutPrefix(string(r.Key), ControlKey(c.cfg.Org, AskBackfill, "")+"/"); ok {
+		if id, ok := BackfillOf(c.cfg.Org, r.Key); ok {
 			c.desk.forget(id)
 		}
 		return nil
@@ -107,7 +135,7 @@ func (c *control) take(ctx context.Context, r *topic.Record, activate func(field
 		return c.reject(ctx, source, append([]byte(nil), r.Value...), err)
 	case err != nil:
 		return err
-	case record.Org != c.cfg.Org:
+	case topic.OrgName(record.Org) != c.org():
 		return nil
 	}
 	switch record.Kind {

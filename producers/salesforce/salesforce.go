@@ -51,7 +51,6 @@
 package salesforce
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -215,11 +214,9 @@ func New(cfg Config) (*Producer, error) {
 func (p *Producer) Task() string { return TaskName(p.cfg.Org) }
 
 // TaskName is the name of the task of an org's producer; the org of the empty alias is called default.
-func TaskName(org string) string { return "crosswalk-" + cmp.Or(org, "default") + "-salesforce" }
+func TaskName(org string) string { return "crosswalk-" + topic.OrgName(org) + "-salesforce" }
 
-func (p *Producer) org() string {
-	return cmp.Or(p.cfg.Org, "default")
-}
+func (p *Producer) org() string { return topic.OrgName(p.cfg.Org) }
 
 // Run takes over the task, brings the topics up to the org and keeps them there until ctx ends. An error says what
 // stopped it; running it again goes on from where it was. One process may run it at a time: the broker refuses a
