@@ -54,7 +54,9 @@ func newPublisher(s *session) *publisher {
 	return p
 }
 
-func source(org string) string { return "/crosswalk/" + url.PathEscape(topic.OrgName(org)) + "/matcher" }
+func source(org string) string {
+	return "/crosswalk/" + url.PathEscape(topic.OrgName(org)) + "/matcher"
+}
 
 const timeForm = "2006-01-02T15:04:05.000Z"
 

@@ -84,7 +84,9 @@ type board struct {
 	change chan struct{} // closed at the next change; nil when nobody waits
 }
 
-func newBoard(org string) board { return board{status: Status{Org: topic.OrgName(org), Phase: Stopped}} }
+func newBoard(org string) board {
+	return board{status: Status{Org: topic.OrgName(org), Phase: Stopped}}
+}
 
 func (b *board) get() Status {
 	b.mu.Lock()
