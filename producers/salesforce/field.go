@@ -110,6 +110,9 @@ func (l *loop) describeAgain(ctx context.Context, name string) error {
 		if before.same(next) {
 			return nil
 		}
+		if err := l.settle(ctx); err != nil { // the records in hand have the columns before
+			return err
+		}
 		l.entities[name] = next
 		l.codecs[next.schemaID] = next.codec
 		l.m.SetSchema(next.schema)

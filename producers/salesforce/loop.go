@@ -46,10 +46,11 @@ type loop struct {
 	wantedAt    map[string]time.Time
 	stored      handover.Position // as last written
 	storedAt    time.Time
-	due         bool      // the position has to be written with the next commit
-	moved       bool      // a job has come further than the position says
-	arena       []byte    // values of the step in hand
-	envelope    *envelope // of its records
+	due         bool                   // the position has to be written with the next commit
+	moved       bool                   // a job has come further than the position says
+	sent        []handover.Publication // of the step in hand
+	arena       []byte                 // their values
+	envelope    *envelope              // their keys and headers
 	events      sfapi.EventReader
 	fields      map[string]change.Value // of the event in hand
 	named       naming                  // by the last event
@@ -184,9 +185,9 @@ func (l *loop) live(ctx context.Context) error {
 	}
 }
 
-// groupLimit is up to how many records change before they are made durable. They are in memory so long, some two
-// kilobytes each, and a group is long enough for full batches.
-const groupLimit = 5000
+// groupLimit is up to how many records change, or are published, before they are made durable. They are in memory so long,
+// some two kilobytes each, and a group is long enough for full batches.
+const groupLimit = 2500
 
 // take applies an input and those that wait behind it, and makes them durable together.
 func (l *loop) take(ctx context.Context, in input) error {
@@ -198,10 +199,13 @@ func (l *loop) take(ctx context.Context, in input) error {
 		if in.asker != nil {
 			group = append(group, in.asker)
 		}
-		return in.do()
+		if err := in.do(); err != nil {
+			return err
+		}
+		return l.send(ctx)
 	}
 	err := begin(in)
-	for more := true; more && err == nil && len(l.records.step) < groupLimit; {
+	for more := true; more && err == nil && max(len(l.records.step), len(l.sent)) < groupLimit; {
 		select {
 		case in := <-l.inputs:
 			err = begin(in)
@@ -234,30 +238,40 @@ func (l *loop) commit(ctx context.Context) error {
 	return nil
 }
 
-// settle publishes, waits for the acknowledgements, and commits the records.
-func (l *loop) settle(ctx context.Context) error {
+// send publishes what the inputs so far have made, and leaves the acknowledgements to settle.
+func (l *loop) send(ctx context.Context) error {
 	pubs := l.m.Publications()
 	for i := range pubs {
 		if err := l.publish(ctx, &pubs[i]); err != nil {
 			return err
 		}
 	}
-	if l.unflushed.Swap(false) || len(pubs) > 0 {
+	l.sent = append(l.sent, pubs...)
+	return nil
+}
+
+// settle publishes, waits for the acknowledgements, and commits the records.
+func (l *loop) settle(ctx context.Context) error {
+	if err := l.send(ctx); err != nil {
+		return err
+	}
+	if l.unflushed.Swap(false) || len(l.sent) > 0 {
 		if err := l.flush(ctx); err != nil {
 			return err
 		}
-		l.lag(pubs)
+		l.lag(l.sent)
 	}
 	if err := l.settleRefusals(ctx); err != nil {
 		return err
 	}
 	if l.book.Real() > 0 {
-		if err := l.taken(ctx, pubs); err != nil {
+		if err := l.taken(ctx, l.sent); err != nil {
 			return err
 		}
 	}
 	err := l.save()
-	l.arena = l.arena[:0]
+	clear(l.sent)
+	l.sent, l.arena = l.sent[:0], l.arena[:0]
 	l.envelope.reset()
 	return err
 }

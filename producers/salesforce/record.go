@@ -181,9 +181,10 @@ func (r *records) parent(rec handover.Record) string {
 	return rec.Values[r.accountID].Str()
 }
 
-// flush puts what the step changed into batch, in the order in which it came: rows come by their ids, and the store is
-// fastest when its keys do. After the batch is committed, forget must follow.
+// flush puts what the step changed into batch, in the order of the ids: the store is fastest when its keys come in order. After
+// the batch is committed, forget must follow.
 func (r *records) flush(batch *state.Batch) {
+	slices.SortFunc(r.list, func(a, b *stored) int { return strings.Compare(a.key.ID, b.key.ID) })
 	for _, s := range r.list {
 		if !s.dirty || r.step[s.key] != s {
 			continue

@@ -47,7 +47,7 @@ func (s *stream) run(ctx context.Context) error {
 	s.group.Go(func() error { return s.watchFields(ctx) })
 	for {
 		err := client.Run(ctx, []bayeux.Subscription{{
-			Channel: channel, Replay: s.from.Load, Subscribed: func(a bayeux.Acknowledgement) { s.acknowledged(ctx, a) },
+			Channel: channel, Replay: func() int64 { return s.reached(ctx) }, Subscribed: func(a bayeux.Acknowledgement) { s.acknowledged(ctx, a) },
 		}}, s.handle)
 		var refused *bayeux.ReplayError
 		switch {
@@ -109,9 +109,16 @@ func (s *stream) refused(ctx context.Context, why *bayeux.ReplayError) error {
 	return s.storePosition(ctx, true)
 }
 
-// handle gives the loop what one reply brought, and returns when it is durable.
+// reached is where to subscribe from: behind all that was handled, which is durable then.
+func (s *stream) reached(ctx context.Context) int64 {
+	_ = s.do(ctx, func() error { return nil }) // an error ends the loop, and with it ctx
+	return s.from.Load()
+}
+
+// handle gives the loop what one reply brought and does not wait until it is durable: the replies that come meanwhile are made
+// durable together. It may happen when the client's ctx has ended.
 func (s *stream) handle(ctx context.Context, messages []bayeux.Message) error {
-	return s.do(ctx, func() error { return s.deliver(ctx, messages) })
+	return s.submit(ctx, func() error { return s.deliver(s.ctx, messages) })
 }
 
 func (s *stream) deliver(ctx context.Context, messages []bayeux.Message) error {
