@@ -40,7 +40,8 @@ func main() {
 // shell is what every command gets: where to read and print, and the flags that all of them have.
 type shell struct {
 	in       io.Reader // what a person types; nil: nobody does
-	out, err io.Writer
+	out      io.Writer
+	err      *stderr
 	environ  []string
 	config   string
 	json     bool
@@ -50,7 +51,8 @@ type shell struct {
 
 // run executes one command line and returns its exit status; main and the tests call it alike.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, environ []string) int {
-	s := &shell{in: in, out: out, err: errOut, environ: environ}
+	s := &shell{in: in, out: out, err: &stderr{out: errOut}, environ: environ}
+	defer s.err.end()
 	root := &cobra.Command{
 		Use:   "crosswalk",
 		Short: "Salesforce contacts and notes on the ERP customers they belong to",
@@ -75,7 +77,7 @@ Try it:  crosswalk demo` + exitHelp,
 	}
 	root.SetArgs(args)
 	root.SetOut(out)
-	root.SetErr(errOut)
+	root.SetErr(s.err)
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.config, "config", "c", lookup(environ, "CROSSWALK_CONFIG"), "configuration `FILE` (YAML; every key also as CROSSWALK_… in the environment)")
 	flags.BoolVar(&s.json, "json", false, "print JSON, one value a line, for programs")

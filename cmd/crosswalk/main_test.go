@@ -211,7 +211,7 @@ func TestExitStatuses(t *testing.T) {
 		{fmt.Errorf("status: %w", app.UsageError{}), exitUsage},
 		{os.ErrNotExist, exitFailed},
 	} {
-		s := &shell{err: &bytes.Buffer{}}
+		s := &shell{err: &stderr{out: &bytes.Buffer{}}}
 		if got := s.status2exit(c.err); got != c.want {
 			t.Errorf("%v ends with %d, want %d", c.err, got, c.want)
 		}

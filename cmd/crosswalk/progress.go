@@ -30,8 +30,8 @@ const plainEvery = 10 * time.Second
 // progress starts a counter of this name.
 func (s *shell) progress(name string) *progress {
 	p := &progress{name: name, out: s.err, last: time.Now()}
-	if isTerminal(s.err) && !s.json {
-		p.pool = mpb.New(mpb.WithOutput(s.err), mpb.WithWidth(40))
+	if isTerminal(s.err.out) && !s.json {
+		p.pool = mpb.New(mpb.WithOutput(s.err.out), mpb.WithWidth(40)) // it asks the terminal for its size
 	}
 	return p
 }
