@@ -29,7 +29,6 @@ type platform struct {
 
 	broker       *broker.Broker   // nil unless embedded in this process
 	schemaServer *registry.Server // nil unless embedded in this process
-	console      *console.Server  // nil until serve
 	served       chan struct{}    // closed when the console has stopped
 	closers      []func()
 }
@@ -122,7 +121,6 @@ func (p *platform) serve(a *App, wanted bool) error {
 	if err := p.listen(a, a.cfg.Console.Listen); err != nil {
 		return err
 	}
-	p.endpoints.Console = p.console.URL()
 	if err := os.MkdirAll(a.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data_dir: %w; set data_dir to a folder that can be written", err)
 	}
@@ -140,20 +138,20 @@ func (p *platform) listen(a *App, address string) error {
 	if err != nil {
 		return err
 	}
-	p.console = server
+	p.endpoints.Console = server.URL()
+	if p.schemaServer != nil {
+		p.endpoints.Registry = server.URL()
+		p.registry = registry.NewClient(server.URL(), registry.WithMetrics(a.parts.registry))
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	p.closers = append(p.closers, func() { stop(); <-p.served })
 	p.served = make(chan struct{})
-	go func() {
+	go func() { // from here on the status may be asked for, which tells the endpoints
 		defer close(p.served)
 		if err := server.Run(ctx); err != nil {
 			a.log.Error("the console stopped", "error", err)
 		}
 	}()
-	if p.schemaServer != nil {
-		p.endpoints.Registry = server.URL()
-		p.registry = registry.NewClient(server.URL(), registry.WithMetrics(a.parts.registry))
-	}
 	return nil
 }
 
