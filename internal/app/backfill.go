@@ -77,6 +77,9 @@ func (a *App) Backfill(ctx context.Context, opts BackfillOptions) (BackfillAnswe
 	return BackfillAnswer{b, !held}, err
 }
 
+// steerTime is how long a producer that runs may take to follow: long, for a busy machine.
+const steerTime = time.Minute
+
 // SteerBackfill pauses, resumes or cancels a backfill, and waits until its producer has followed. What nobody follows is
 // recorded.
 func (a *App) SteerBackfill(ctx context.Context, alias, kind, id string) (BackfillAnswer, error) {
@@ -107,7 +110,7 @@ func (a *App) SteerBackfill(ctx context.Context, alias, kind, id string) (Backfi
 	if held, err := f.held(ctx); err != nil || !held {
 		return BackfillAnswer{b, true}, err
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, lookEvery, errWaited)
+	waiting, cancel := context.WithTimeoutCause(ctx, steerTime, errWaited)
 	defer cancel()
 	followed, err := f.follow(waiting, func(b *salesforce.Backfill) bool { return b.SteeredAt.UnixMilli() >= asked || b.State.Over() })
 	if errors.Is(err, errWaited) {
