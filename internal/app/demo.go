@@ -210,8 +210,8 @@ func (d *demonstration) show(ctx context.Context, p *platform) error {
 	return d.keepChanging(ctx)
 }
 
-// demoPatience is how long nothing may be published before what is there counts as final.
-const demoPatience = 30 * time.Second
+// demoPatience is how long nothing may be published before what is there counts as final: long, for a busy machine.
+const demoPatience = 2 * time.Minute
 
 // settle waits until what is published equals the truth. It gives up when nothing was published for as long as patience.
 func (d *demonstration) settle(ctx context.Context, p *platform, t *judge.Judge, patience time.Duration) error {
