@@ -126,7 +126,7 @@ func TestABackfillIsSteeredFromOutside(t *testing.T) {
 				if resumed := c.kind == "resume" && after.State == producer.BackfillWaiting; resumed { // it is its turn in a moment
 					after.State = producer.BackfillRunning
 				}
-				if err != nil || exit != exitDone || said != "" || after.State != c.want {
+				if err != nil || exit != exitDone || strings.Contains(said, "only recorded") || after.State != c.want {
 					t.Errorf("%s: exit status %d, %v, %q %q", c.kind, exit, err, out, said)
 				}
 				if c.kind == "resume" {
