@@ -126,14 +126,15 @@ func TestBulkResultPages(t *testing.T) {
 func TestBulkCSV(t *testing.T) {
 	t.Parallel()
 	files := fstest.MapFS{"schema.json": {Data: []byte(`{"objects":{"Account":{"fields":[{"name":"N__c","type":"double"},{"name":"D__c","type":"date"},{"name":"T__c","type":"time"},{"name":"B__c","type":"boolean"},{"name":"F__c","formula":"Name & '!'"}]}}}`)}}
-	b := setup(t, Config{Org: org.Config{Files: files}})
+	now := time.Now()
+	b := setup(t, Config{Org: org.Config{Files: files, Now: func() time.Time { return now }}})
 	id := b.account(org.Fields{"Name": "a \"b\"\nc,d", "N__c": "12345678.5", "D__c": "2026-11-21", "T__c": "10:20", "B__c": true, "AnnualRevenue": 0.4})
 	q := "SELECT Id, Name, N__c, D__c, T__c, B__c, F__c, Phone, AnnualRevenue, IsDeleted, CreatedDate, Owner.Name FROM Account"
 	body := func(job string) string {
 		b.state(job)
 		return b.send("GET", job+"/results", "").must(t, http.StatusOK).body
 	}
-	created := time.Now().UTC().Format("2006-01-02T15:")
+	created := now.UTC().Format("2006-01-02T15:04:05")
 	plain := body(b.job("query", q))
 	want := "\"Id\",\"Name\",\"N__c\",\"D__c\",\"T__c\",\"B__c\",\"F__c\",\"Phone\",\"AnnualRevenue\",\"IsDeleted\",\"CreatedDate\",\"Owner.Name\"\n" +
 		"\"" + id + "\",\"a \"\"b\"\"\nc,d\",\"12345678.5\",\"2026-11-21\",\"10:20:00.000Z\",\"true\",\"a \"\"b\"\"\nc,d!\",\"\",\"0\",\"false\",\"" + created
