@@ -31,8 +31,7 @@ func (w *Writer) run() {
 	for w.life.Err() == nil {
 		requests, next := w.collect(time.Now())
 		for _, r := range requests {
-			w.sending.Add(1)
-			go w.deliver(r)
+			w.sending.Go(func() { w.deliver(r) })
 		}
 		timer.Reset(next)
 		select {
@@ -81,7 +80,7 @@ func (w *Writer) collect(now time.Time) (requests []*request, next time.Duration
 		node := w.client.layout.leader(p.topic, p.id)
 		if node < 0 {
 			w.later(p, now)
-			go w.relocate(p.topic)
+			w.sending.Go(func() { w.relocate(p.topic) })
 			continue
 		}
 		b := p.queue[0]
@@ -116,7 +115,7 @@ func (w *Writer) collect(now time.Time) (requests []*request, next time.Duration
 func (w *Writer) withhold() time.Duration {
 	w.client.config.Metrics.withheld.Inc()
 	if w.lease.lost.Load() {
-		go w.fail(fmt.Errorf("write as task %s: %w", w.config.Task, ErrLeaseLost))
+		w.sending.Go(func() { w.fail(fmt.Errorf("write as task %s: %w", w.config.Task, ErrLeaseLost)) })
 	}
 	return leasePoll
 }
@@ -150,7 +149,6 @@ func (w *Writer) relocate(topic string) {
 
 // deliver sends a request and acts on the answer.
 func (w *Writer) deliver(r *request) {
-	defer w.sending.Done()
 	defer w.nudge()
 	message, err := w.encode(r)
 	if err != nil {

@@ -25,13 +25,12 @@ func (w *Writer) renew(now time.Time) bool {
 		}
 	}
 	w.renewing = true
-	w.sending.Add(1)
-	go w.renewNow(w.pid, w.epoch)
+	pid, epoch := w.pid, w.epoch
+	w.sending.Go(func() { w.renewNow(pid, epoch) })
 	return true
 }
 
 func (w *Writer) renewNow(pid int64, epoch int16) {
-	defer w.sending.Done()
 	defer w.nudge()
 	newPID, newEpoch, err := w.initProducer(w.life, pid, epoch)
 	if err != nil && w.life.Err() == nil {

@@ -76,7 +76,7 @@ type Writer struct {
 	ended   chan struct{}
 	wake    chan struct{}
 	ackMu   sync.Mutex     // calls of acked do not overlap
-	sending sync.WaitGroup // requests on their way
+	sending sync.WaitGroup // what the run has started: requests on their way, and the end of the writer
 
 	mu       sync.Mutex
 	pid      int64
