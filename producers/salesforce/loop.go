@@ -138,10 +138,12 @@ const fewOpen = 5000
 func (l *loop) run(ctx context.Context) error {
 	l.group, l.ctx = errgroup.WithContext(ctx)
 	l.governor = l.newGovernor()
-	if err := l.begin(l.ctx); err != nil {
+	control, err := l.begin(l.ctx)
+	if err != nil {
 		return err
 	}
 	l.group.Go(func() error { return l.live(l.ctx) })
+	l.group.Go(func() error { return control.run(l.ctx) })
 	l.group.Go(func() error { return l.governor.run(l.ctx) })
 	l.group.Go(func() error { return l.watchEnds(l.ctx) })
 	l.group.Go(func() error { return l.stream.run(l.ctx) })
@@ -151,7 +153,7 @@ func (l *loop) run(ctx context.Context) error {
 		l.group.Go(func() error { return clerk.notes.run(l.ctx) })
 	}
 	l.group.Go(func() error { return clerk.run(l.ctx) })
-	err := l.group.Wait()
+	err = l.group.Wait()
 	if ctx.Err() == nil || errors.Is(err, topic.ErrFenced) {
 		return err
 	}

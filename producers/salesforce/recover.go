@@ -26,24 +26,25 @@ type meta struct {
 // copyLife is how old a local copy may be: well below the 96 hours for which tombstones are kept (C2).
 const copyLife = 48 * time.Hour
 
-// begin logs in, describes, brings the state up from the local copy or the topics, and makes the Machine (H12).
-func (l *loop) begin(ctx context.Context) error {
+// begin logs in, describes, brings the state up from the local copy or the topics, and makes the Machine (H12). It starts nothing, so
+// that nothing is left of a start that fails; what people ask for is followed from where control has been read to.
+func (l *loop) begin(ctx context.Context) (*control, error) {
 	l.book, l.wantedAt = hole.NewBook(l.org(), nil), map[string]time.Time{}
 	l.beginFeeds()
 	if err := l.fixed.register(ctx, l.Producer); err != nil {
-		return err
+		return nil, err
 	}
 	if err := l.setClock(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	control, err := l.readControl(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range entities {
 		e, err := l.describe(ctx, name, l.link)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		l.entities[name] = e
 		l.codecs[e.schemaID] = e.codec
@@ -51,16 +52,16 @@ func (l *loop) begin(ctx context.Context) error {
 	}
 	position, err := l.readPosition(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := l.recallBackfills(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	l.update(func(s *Status) { s.Phase = "recovering" })
 	l.records = &records{ctx: ctx, loop: l, store: l.store, known: newBloom(), warm: newWarm(), step: map[handover.Key]*stored{}}
 	found, foreign, err := l.rebuild(ctx, position.High)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	target := int64(0)
 	for epoch, pos := range found.Pos {
@@ -74,12 +75,11 @@ func (l *loop) begin(ctx context.Context) error {
 	for _, name := range entities {
 		l.m.SetSchema(l.entities[name].schema)
 	}
-	l.group.Go(func() error { return control.run(l.ctx) })
 	l.linkField()
 	l.columnsSince(ctx, l.hadColumns)
 	l.tryRefused(l.rebuilt)
 	l.readHollow()
-	return l.resume(ctx, position, foreign)
+	return control, l.resume(ctx, position, foreign)
 }
 
 // skipMargin is how long before T0 an event must have been committed to be skipped (H3): far longer than any
