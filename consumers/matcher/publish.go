@@ -133,22 +133,20 @@ func (p *publisher) acknowledged(r topic.Record, err error) {
 		return // Flush returns it
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.acked++
 	if r.Offset != topic.UnknownOffset {
 		p.next[r.Topic][r.Partition] = r.Offset + 1
 	}
-	reached := p.reached()
-	p.mu.Unlock()
-	p.tell(reached)
+	p.tell(p.reached())
 }
 
 // mark says that everything sent so far is what the inputs up to a position lead to.
 func (p *publisher) mark(inputs topic.Position) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.marks = append(p.marks, mark{p.sent, inputs})
-	reached := p.reached()
-	p.mu.Unlock()
-	p.tell(reached)
+	p.tell(p.reached())
 }
 
 // reached takes out the marks whose records are acknowledged and returns the last of them. p.mu is held.
@@ -163,6 +161,7 @@ func (p *publisher) reached() topic.Position {
 	return last
 }
 
+// tell shows a position, before another can be reached: p.mu is held.
 func (p *publisher) tell(inputs topic.Position) {
 	if inputs != nil {
 		p.board.update(func(s *Status) { s.Published = inputs })
