@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every command of a test.
-const patience = 5 * time.Minute
+const patience = 20 * time.Minute
 
 // bench runs commands as a person would, in a folder of its own.
 type bench struct {

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait of a test.
-const patience = 5 * time.Minute
+const patience = 20 * time.Minute
 
 // cluster is an embedded broker and registry, shared by the tests: each uses an org of its own.
 type cluster struct {

@@ -32,7 +32,7 @@ type site struct {
 
 func setup(t *testing.T) *site {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	t.Cleanup(cancel)
 	cfg, err := config.Load("", []string{config.EnvPrefix + "DATA_DIR=" + t.TempDir()})
 	s := &site{t: t, ctx: ctx, cfg: cfg}
@@ -163,7 +163,7 @@ func (s *site) published(want *customer.Link, o Outcome) {
 
 func (s *site) activate(l *customer.Link) Activation {
 	s.t.Helper()
-	done, err := s.ask.Activate(s.ctx, ActivateOptions{Link: l, Wait: 2 * time.Minute})
+	done, err := s.ask.Activate(s.ctx, ActivateOptions{Link: l, Wait: 15 * time.Minute})
 	s.must(err)
 	return done
 }

@@ -88,7 +88,7 @@ func child(t *testing.T, dir, addr string) (kill func()) {
 
 func setup(t *testing.T) (context.Context, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	t.Cleanup(cancel)
 	return ctx, filepath.Join(t.TempDir(), "kafka")
 }

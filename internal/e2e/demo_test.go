@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds every test.
-const patience = 5 * time.Minute
+const patience = 20 * time.Minute
 
 func setup(t *testing.T) (context.Context, *config.Config) {
 	t.Helper()

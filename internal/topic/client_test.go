@@ -69,7 +69,7 @@ func TestTLSAndLogin(t *testing.T) {
 				config.Users = []broker.User{{Mechanism: mechanism, Name: "crosswalk", Password: "right"}}
 			}
 			b := start(t, config)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 			defer cancel()
 			login := Config{Brokers: []string{b.Addr()}, TLS: &tls.Config{RootCAs: pool}, SASL: SASL{Mechanism: mechanism, User: "crosswalk", Password: "right"}}
 			c, err := Dial(ctx, login)
@@ -136,7 +136,7 @@ func dialFails(ctx context.Context, t *testing.T, config Config, words ...string
 
 func TestDialSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	other, err := net.Listen("tcp", "127.0.0.1:0") // something that is not Kafka: it hangs up
 	if err != nil {

@@ -24,7 +24,7 @@ func TestPromises(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 			defer cancel()
 			env := &topictest.Env{
 				Config: topic.Config{Brokers: []string{b.Addr()}}, Session: 5 * time.Second, Seed: 1, Logf: t.Logf,

@@ -138,7 +138,7 @@ func TestStoppedProcessWritesNothingLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	c, err := topic.Dial(ctx, topic.Config{Brokers: []string{b.Addr()}})
 	if err != nil {

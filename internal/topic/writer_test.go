@@ -30,7 +30,7 @@ func setup(t *testing.T) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	x := &bundle{broker: b, topic: "t", metrics: NewMetrics(prometheus.NewRegistry()), ctx: ctx}
 	if x.client, err = Dial(ctx, Config{Brokers: []string{b.Addr()}, Metrics: x.metrics}); err != nil {
 		t.Fatal(err)
