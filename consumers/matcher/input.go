@@ -28,7 +28,16 @@ func (s *session) take(ctx context.Context, r *topic.Record) error {
 		s.observe(r)
 		return nil
 	}
-	verdict, err := s.apply(kind, r)
+	in, err := inputOf(kind, r)
+	verdict := join.Refused
+	if err == nil {
+		verdict, err = s.engine.Apply(in)
+	}
+	return s.judge(ctx, kind, r, verdict, err)
+}
+
+// judge does what follows from what became of an input.
+func (s *session) judge(ctx context.Context, kind join.Kind, r *topic.Record, verdict join.Verdict, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // not the record's fault
 	}
@@ -47,18 +56,16 @@ var (
 	errBadKey = errors.New("the record's key is not valid UTF-8")
 )
 
-func (s *session) apply(kind join.Kind, r *topic.Record) (join.Verdict, error) {
+// inputOf is the record as the join sees it.
+func inputOf(kind join.Kind, r *topic.Record) (join.Input, error) {
 	if len(r.Key) == 0 {
-		return join.Refused, errNoKey
+		return join.Input{}, errNoKey
 	}
 	if !utf8.Valid(r.Key) {
-		return join.Refused, errBadKey
+		return join.Input{}, errBadKey
 	}
 	v, err := VersionOf(r)
-	if err != nil {
-		return join.Refused, err
-	}
-	return s.engine.Apply(join.Input{Kind: kind, Key: r.Key, Value: r.Value, Version: v, Time: r.Time.UnixMilli()})
+	return join.Input{Kind: kind, Key: r.Key, Value: r.Value, Version: v, Time: r.Time.UnixMilli()}, err
 }
 
 // VersionOf reads a record's version. One without any has epoch 1 and its offset (R1).

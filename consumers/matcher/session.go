@@ -41,7 +41,8 @@ type session struct {
 	taken       int       // records since the last settle
 	settled     time.Time // when that was
 	coming      []join.Coming
-	changed     time.Time // when the first change came that is not committed; zero when there is none
+	spent       chan piece // whose memory is used again
+	changed     time.Time  // when the first change came that is not committed; zero when there is none
 	forgetAt    time.Time
 	reported    map[string]bool         // dead letters that are in the topic, while inputs are read again
 	refused     map[string]topic.Record // dead letters that are not in the topic, while nothing is published
@@ -51,7 +52,7 @@ func newSession(m *Matcher, d disk) *session {
 	s := &session{
 		config: m.config, board: &m.board, names: newNames(m.config.Org), disk: d, store: d,
 		schemas: newSchemaCache(m.config.Registry, m.config.Logger), metrics: m.config.Metrics.of(m.config.Org),
-		reported: map[string]bool{}, refused: map[string]topic.Record{},
+		reported: map[string]bool{}, refused: map[string]topic.Record{}, spent: make(chan piece, piecesInUse),
 	}
 	s.control = &control{org: m.config.Org, configured: m.config.Link, schemas: s.schemas, link: m.config.Link}
 	if m.config.faults.store != nil {
@@ -124,13 +125,12 @@ func (s *session) ahead(next []topic.Record) {
 // takeAll takes a batch of inputs into the state.
 func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 	s.taken += len(f.Records)
-	for i := range f.Records {
-		if i%join.AheadOf == 0 {
-			s.ahead(f.Records[i:])
-		}
-		if err := s.take(ctx, &f.Records[i]); err != nil {
-			return err
-		}
+	take := s.takeEach
+	if s.manyInputs(f.Records) {
+		take = s.takePieces
+	}
+	if err := take(ctx, f.Records); err != nil {
+		return err
 	}
 	inputs, outputs := s.names.split(f.Next)
 	if err := s.engine.Spill(s.store); err != nil {

@@ -5,7 +5,7 @@
 // from the published ones to a Publisher. Engine.Commit writes what has changed since the last time into a Store,
 // in one atomic write with whatever the caller adds, and Load brings it back.
 //
-// The package knows nothing of Kafka, of clocks or of files. An Engine is for one goroutine.
+// The package knows nothing of Kafka, of clocks or of files. An Engine is for one goroutine, but for what Engine.Read says.
 package join
 
 import (
@@ -105,22 +105,28 @@ const (
 
 // Apply takes one input into the state. An error means that it could not be decoded; the state is then as it was (R4).
 func (e *Engine) Apply(in Input) (Verdict, error) {
+	var r Reading
+	r, e.kept = e.Read(in, e.kept[:0])
+	return e.Take(in, r)
+}
+
+// Take is the second half of Apply: it takes an input that Read has read under the link of now.
+func (e *Engine) Take(in Input, r Reading) (Verdict, error) {
 	id := e.find(in.Kind, in.Key)
 	if id != 0 && e.records.at(id).is(known) && !e.row(id).version.Less(in.Version) {
 		return Stale, nil
 	}
-	f, kept, err := e.read(in)
-	if err != nil {
-		return Refused, err
+	if r.err != nil {
+		return Refused, r.err
 	}
 	if id == 0 {
 		id = e.place(in.Kind, in.Key)
 	}
-	same := f.live && e.sameKept(id, kept)
+	same := r.facts.live && e.sameKept(id, r.kept)
 	before := *e.records.at(id)
-	e.store(id, in, f.live, kept)
+	e.store(id, in, r.facts.live, r.kept)
 	if !same {
-		e.settleIn(id, before, f)
+		e.settleIn(id, before, r.facts)
 	}
 	e.shed()
 	return Applied, nil

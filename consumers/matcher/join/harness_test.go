@@ -205,14 +205,23 @@ func (m *matcher) start() {
 
 func sameLink(a, b *customer.Link) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 
+// apply takes the inputs, some at a time after all of them have been read.
 func (m *matcher) apply() {
 	m.t.Helper()
-	for i := 0; m.read < len(m.log); i, m.read = i+1, m.read+1 {
-		if i%join.AheadOf == 0 {
-			m.engine.Ahead(coming(m.log[m.read:]))
+	for m.read < len(m.log) {
+		m.engine.Ahead(coming(m.log[m.read:]))
+		var readings []join.Reading
+		var room []byte
+		for _, in := range m.log[m.read:min(len(m.log), m.read+join.AheadOf)] {
+			var r join.Reading
+			r, room = m.engine.Read(in, room)
+			readings = append(readings, r)
 		}
-		if _, err := m.engine.Apply(m.log[m.read]); err != nil {
-			m.t.Fatal(err)
+		for _, r := range readings {
+			if _, err := m.engine.Take(m.log[m.read], r); err != nil {
+				m.t.Fatal(err)
+			}
+			m.read++
 		}
 	}
 	if err := m.engine.Spill(m.store); err != nil {

@@ -38,28 +38,46 @@ type facts struct {
 	links      []string // of a note
 }
 
-// read decodes a value into what it says and the form in which it is kept, which is valid until the next read. It is the
-// one place where an input can be refused (R4).
-func (e *Engine) read(in Input) (f facts, kept []byte, err error) {
+// Reading is what an input's value says, and the form in which it is kept.
+type Reading struct {
+	facts facts
+	kept  []byte
+	err   error // why it has to be refused
+}
+
+// Read is the first half of Apply: it decodes an input, appending what the Reading needs to room, which it returns. One
+// goroutine may read inputs while another calls Ahead and Take, and nothing else, for those that were read before.
+func (e *Engine) Read(in Input, room []byte) (Reading, []byte) {
+	from := len(room)
+	f, room, err := e.read(in, room)
+	if err != nil {
+		return Reading{err: err}, room[:from]
+	}
+	return Reading{facts: f, kept: room[from:]}, room
+}
+
+// read decodes a value into what it says, and appends the form in which it is kept. It is the one place where an input can
+// be refused (R4).
+func (e *Engine) read(in Input, room []byte) (f facts, kept []byte, err error) {
 	if in.Value == nil {
-		return facts{}, nil, nil
+		return facts{}, room, nil
 	}
 	s, body, err := e.readers(in.Value)
 	if err != nil {
-		return facts{}, nil, err
+		return facts{}, room, err
 	}
 	if in.Kind == Note {
 		if f.links, err = s.Walker.Strings(body, "links"); err != nil {
-			return facts{}, nil, err
+			return facts{}, room, err
 		}
 	}
-	if e.kept, err = e.keep(e.kept[:0], in.Kind, s, in.Value, body, f.links); err != nil {
-		return facts{}, nil, err
+	if room, err = e.keep(room, in.Kind, s, in.Value, body, f.links); err != nil {
+		return facts{}, room, err
 	}
 	lookup := func(path []string) (avro.Value, error) { return s.Walker.Lookup(body, path...) }
 	if in.Kind == Customer && e.deletedPath != nil {
 		if flag, err := lookup(e.deletedPath); err != nil || flag.True {
-			return facts{}, nil, err
+			return facts{}, room, err
 		}
 	}
 	f.live = true
@@ -67,7 +85,7 @@ func (e *Engine) read(in Input) (f facts, kept []byte, err error) {
 		v, err := lookup(path)
 		return RuleValue(v), err
 	})
-	return f, e.kept, err
+	return f, room, err
 }
 
 var accountIDPath = []string{"AccountId"}

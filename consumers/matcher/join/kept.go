@@ -81,6 +81,7 @@ func (e *Engine) keep(dst []byte, kind Kind, s Schema, value, body []byte, links
 	if err != nil {
 		return dst, err
 	}
+	form := len(dst)
 	dst = append(dst, keptShort)
 	if kind == Note {
 		dst = append(dst, boolByte(cut))
@@ -92,7 +93,7 @@ func (e *Engine) keep(dst []byte, kind Kind, s Schema, value, body []byte, links
 	if out, ok := e.shapes.shorten(dst, e.fields); ok {
 		return out, nil
 	}
-	dst[0] = keptFields
+	dst[form] = keptFields
 	return append(dst, e.fields...), nil
 }
 
