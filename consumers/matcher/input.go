@@ -173,8 +173,10 @@ func (s *session) deadLetter(key string, r *topic.Record, reason error) topic.Re
 		{Key: "offset", Value: strconv.AppendInt(nil, r.Offset, 10)},
 		{Key: "reason", Value: []byte(strings.ToValidUTF8(reason.Error(), "\ufffd"))},
 		{Key: "key", Value: bytes.Clone(r.Key)},
+		{Key: "epoch", Value: []byte("1")}, // the version of what has none (R1)
+		{Key: "rev", Value: strconv.AppendInt(nil, r.Offset, 10)},
 		{Key: "ce_specversion", Value: []byte("1.0")},
-		{Key: "ce_id", Value: []byte(url.PathEscape(key))},
+		{Key: "ce_id", Value: strconv.AppendInt([]byte(url.PathEscape(key)+"-1-"), r.Offset, 10)},
 		{Key: "ce_type", Value: []byte("crosswalk.deadletter")},
 		{Key: "ce_source", Value: []byte(source(s.config.Org))},
 		{Key: "ce_time", Value: appendTime(nil, time.Now())},

@@ -242,9 +242,12 @@ func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c 
 		return err
 	}
 	defer writer.Close()
-	records := []topic.Record{{Topic: control, Key: []byte(salesforce.ControlKey(org.Alias, c.Kind, name)), Value: value}}
+	record := func(key, kind string, value []byte) topic.Record {
+		return topic.Record{Topic: control, Key: []byte(key), Value: value, Headers: p.kafka.Stamp(1, org.Alias, "app", "control."+kind, key)}
+	}
+	records := []topic.Record{record(salesforce.ControlKey(org.Alias, c.Kind, name), c.Kind, value)}
 	for _, key := range withdrawn {
-		records = append(records, topic.Record{Topic: control, Key: []byte(key)})
+		records = append(records, record(key, "withdrawn", nil))
 	}
 	err = writer.Write(ctx, records...)
 	if errors.Is(err, topic.ErrFenced) {

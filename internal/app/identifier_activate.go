@@ -154,7 +154,9 @@ func (r *request) record(ctx context.Context) (err error) {
 	if r.reset {
 		value = nil // without a request the matcher follows the configuration
 	}
-	if err := r.write(ctx, topic.Record{Topic: r.control.topic, Key: []byte(matcher.ControlKey(r.org.Alias)), Value: value}); err != nil {
+	key := matcher.ControlKey(r.org.Alias)
+	headers := r.platform.kafka.Stamp(1, r.org.Alias, "app", "control."+matcher.Activation, key)
+	if err := r.write(ctx, topic.Record{Topic: r.control.topic, Key: []byte(key), Value: value, Headers: headers}); err != nil {
 		return err
 	}
 	r.after, err = r.platform.endsOf(ctx, r.org, []string{
@@ -196,7 +198,9 @@ func (r *request) audit(ctx context.Context, state string) error {
 	if err != nil {
 		return err
 	}
-	return r.write(ctx, topic.Record{Topic: r.audits.topic, Key: []byte(orgName(r.org) + "/" + r.ID), Value: value})
+	key := orgName(r.org) + "/" + r.ID
+	headers := r.platform.kafka.Stamp(1, r.org.Alias, "app", "audit."+state, key)
+	return r.write(ctx, topic.Record{Topic: r.audits.topic, Key: []byte(key), Value: value, Headers: headers})
 }
 
 // requester is who asks: the user of the machine.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -64,6 +65,7 @@ type Client struct {
 	transport *kafka.Transport
 	cancel    context.CancelFunc
 	layout    layout
+	stamps    atomic.Int64 // the greatest rev of a Stamp
 }
 
 // Dial connects and asks for the brokers, so that a wrong address or password shows here: the error is one sentence

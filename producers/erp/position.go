@@ -66,7 +66,9 @@ func (s *session) store(ctx context.Context, name string, cursor map[string]stri
 	if err != nil {
 		return err
 	}
-	if err := s.write(ctx, topic.Record{Topic: s.topics.position, Key: []byte(s.cfg.org() + "/" + name), Value: value}); err != nil {
+	key := s.cfg.org() + "/" + name
+	headers := s.cfg.Kafka.Stamp(s.epoch, s.cfg.Org, taskSource, "position.update", key)
+	if err := s.write(ctx, topic.Record{Topic: s.topics.position, Key: []byte(key), Value: value, Headers: headers}); err != nil {
 		return fmt.Errorf("store position of %s: %w", name, err)
 	}
 	s.mu.Lock()
@@ -82,9 +84,9 @@ func (s *session) refuse(ctx context.Context, source, key, column, reason string
 		raw = []byte{} // not a deletion of the letter
 	}
 	h := func(name, value string) topic.Header { return topic.Header{Key: name, Value: []byte(value)} }
-	err := s.write(ctx, topic.Record{Topic: s.topics.deadletter, Key: []byte(key), Value: raw, Headers: []topic.Header{
-		h("org", s.cfg.org()), h("source", positionOf(source)), h("column", column), h("reason", reason),
-	}})
+	headers := []topic.Header{h("org", s.cfg.org()), h("source", positionOf(source)), h("column", column), h("reason", reason)}
+	headers = append(headers, s.cfg.Kafka.Stamp(1, s.cfg.Org, taskSource, "deadletter", key)...)
+	err := s.write(ctx, topic.Record{Topic: s.topics.deadletter, Key: []byte(key), Value: raw, Headers: headers})
 	if err != nil {
 		return fmt.Errorf("write dead letter: %w", err)
 	}

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/topic"
@@ -23,12 +24,26 @@ func (l *loop) writeAudit(ctx context.Context, event avro.Audit) {
 		event.Detail = map[string]string{}
 	}
 	event.Detail["epoch"] = strconv.FormatInt(l.m.Epoch(), 10)
+	l.unflushed.Store(true)
+	l.sendAudit(ctx, event)
+}
+
+// sendAudit writes an event under its id, which begins with the org's name; the record's own id is what follows.
+func (l *loop) sendAudit(ctx context.Context, event avro.Audit) {
+	key := event.ID
+	event.ID = strings.TrimPrefix(key, l.org()+"/")
 	value, err := event.Append(avro.Frame(nil, l.fixed.audit))
 	if err == nil {
-		l.unflushed.Store(true)
-		err = l.writer.Send(ctx, topic.Record{Topic: l.topics.audit, Key: []byte(event.ID), Value: value}, l.refusals.acked)
+		err = l.writer.Send(ctx, topic.Record{
+			Topic: l.topics.audit, Key: []byte(key), Value: value, Headers: l.stamp(1, "audit."+event.State, key),
+		}, l.refusals.acked)
 	}
 	if err != nil {
-		l.cfg.Logger.Error("audit event could not be written", "id", event.ID, "error", err)
+		l.cfg.Logger.Error("audit event could not be written", "id", key, "error", err)
 	}
+}
+
+// stamp makes the headers of what is no row: positions, audit events and dead letters.
+func (p *Producer) stamp(epoch int64, kind, key string) []topic.Header {
+	return p.cfg.Kafka.Stamp(epoch, p.cfg.Org, "salesforce", kind, key)
 }

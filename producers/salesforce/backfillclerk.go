@@ -215,7 +215,8 @@ func (c *clerk) keep(ctx context.Context, b *Backfill) error {
 	if err != nil {
 		return err
 	}
-	if err := c.writer.Write(ctx, topic.Record{Topic: c.topics.position, Key: []byte(c.org() + "/" + source), Value: value}); err != nil {
+	key := c.org() + "/" + source
+	if err := c.writer.Write(ctx, topic.Record{Topic: c.topics.position, Key: []byte(key), Value: value, Headers: c.stamp(epoch, "position.update", key)}); err != nil {
 		return fmt.Errorf("store backfill %s: %w", b.ID, err)
 	}
 	c.show()
@@ -228,9 +229,14 @@ func (c *clerk) forget(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	var epoch int64
+	if err := c.do(ctx, func() error { epoch = c.m.Epoch(); return nil }); err != nil {
+		return err
+	}
 	gone := make([]topic.Record, len(ids))
 	for i, id := range ids {
-		gone[i] = topic.Record{Topic: c.topics.position, Key: []byte(c.org() + "/" + BackfillSource + id)}
+		key := c.org() + "/" + BackfillSource + id
+		gone[i] = topic.Record{Topic: c.topics.position, Key: []byte(key), Headers: c.stamp(epoch, "position.delete", key)}
 	}
 	if err := c.writer.Write(ctx, gone...); err != nil {
 		return fmt.Errorf("forget old backfills: %w", err)
@@ -286,13 +292,7 @@ func (c *clerk) auditBackfill(ctx context.Context, b *Backfill, state, message s
 			p.Object + " deleted": strconv.FormatInt(p.Deleted, 10),
 		})
 	}
-	value, err := event.Append(avro.Frame(nil, c.fixed.audit))
-	if err == nil {
-		err = c.writer.Send(ctx, topic.Record{Topic: c.topics.audit, Key: []byte(event.ID), Value: value}, c.refusals.acked)
-	}
-	if err != nil {
-		c.cfg.Logger.Error("audit event could not be written", "id", event.ID, "error", err)
-	}
+	c.sendAudit(ctx, event)
 }
 
 // instant is the server's clock.

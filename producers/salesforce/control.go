@@ -3,7 +3,7 @@ package salesforce
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,8 +131,9 @@ func (c *control) take(ctx context.Context, r *topic.Record, activate func(field
 	var damaged *damagedControl
 	switch {
 	case errors.As(err, &damaged):
-		source := fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)
-		return c.reject(ctx, source, append([]byte(nil), r.Value...), err)
+		letter := *r
+		letter.Value = slices.Clone(r.Value)
+		return c.rejectRecord(ctx, letter, err)
 	case err != nil:
 		return err
 	case topic.OrgName(record.Org) != c.org():

@@ -76,7 +76,7 @@ func TestControlRecordsThatCannotBeRead(t *testing.T) {
 	}
 	letters := 0
 	_, err = b.kafka.ReadAll(b.ctx, []string{"crosswalk.deadletter"}, func(r topic.Record) error {
-		if strings.HasPrefix(string(r.Key), "default/crosswalk.control/") && len(r.Value) > 0 {
+		if strings.HasPrefix(string(r.Key), "crosswalk.control/") && len(r.Value) > 0 {
 			letters++
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -16,6 +17,12 @@ import (
 func (l *loop) reject(ctx context.Context, source string, raw []byte, why error) error {
 	l.cfg.Logger.Warn("bad input goes to the dead letter topic", "source", source, "error", why)
 	return l.bury(ctx, source, raw, []topic.Header{{Key: "reason", Value: []byte(why.Error())}})
+}
+
+// rejectRecord rejects a record of a topic that others write; it is named by its place, as the matcher names it.
+func (l *loop) rejectRecord(ctx context.Context, r topic.Record, why error) error {
+	l.cfg.Logger.Warn("a record cannot be read and goes to the dead letter topic", "record", place(r), "error", why)
+	return l.buryAs(ctx, place(r), place(r), r.Value, []topic.Header{{Key: "reason", Value: []byte(why.Error())}})
 }
 
 // rejectRow rejects a row that somebody has read; backfills count those.
@@ -36,10 +43,11 @@ func (l *loop) buryAs(ctx context.Context, key, source string, raw []byte, heade
 		raw = []byte{} // null would be a tombstone
 	}
 	l.unflushed.Store(true)
-	err := l.writer.Send(ctx, topic.Record{
-		Topic: l.topics.deadletter, Key: []byte(key), Value: raw,
-		Headers: append(headers, topic.Header{Key: "source", Value: []byte(source)}, topic.Header{Key: "org", Value: []byte(l.org())}),
-	}, l.refusals.acked)
+	headers = append(headers, topic.Header{Key: "source", Value: []byte(source)}, topic.Header{Key: "org", Value: []byte(l.org())})
+	if !slices.ContainsFunc(headers, func(h topic.Header) bool { return h.Key == "ce_specversion" }) { // else they are the record's own
+		headers = append(headers, l.stamp(1, "deadletter", key)...)
+	}
+	err := l.writer.Send(ctx, topic.Record{Topic: l.topics.deadletter, Key: []byte(key), Value: raw, Headers: headers}, l.refusals.acked)
 	if err != nil {
 		return fmt.Errorf("write dead letter: %w", err)
 	}

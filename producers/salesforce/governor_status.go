@@ -10,7 +10,6 @@ import (
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/sfapi"
-	"crosswalk/internal/topic"
 )
 
 // budgetMetrics show what the governor knows and does. Gauges of a moment in the future are in seconds from now, +Inf when
@@ -132,11 +131,5 @@ func (l *loop) auditBudget(e budgetEvent) {
 		ID: fmt.Sprintf("%s/budget/%s/%s/%d", l.org(), e.subject, e.quota, opened), Org: l.org(), Kind: "budget", State: state, Time: at.UnixMilli(),
 		OpenedAt: &opened, Task: &task, Subject: &e.subject, Reason: &reason, Message: e.message, Detail: map[string]string{"quota": string(e.quota)},
 	}
-	value, err := event.Append(avro.Frame(nil, l.fixed.audit))
-	if err == nil {
-		err = l.writer.Send(context.WithoutCancel(l.ctx), topic.Record{Topic: l.topics.audit, Key: []byte(event.ID), Value: value}, l.refusals.acked)
-	}
-	if err != nil {
-		l.cfg.Logger.Error("audit event could not be written", "id", event.ID, "error", err)
-	}
+	l.sendAudit(context.WithoutCancel(l.ctx), event)
 }

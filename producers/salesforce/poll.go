@@ -310,5 +310,6 @@ func (n *notes) writeCursor(ctx context.Context, object string, cursor *avro.Pol
 	if err != nil {
 		return err
 	}
-	return n.writer.Write(ctx, topic.Record{Topic: n.topics.position, Key: []byte(n.org() + "/notes/" + object), Value: value})
+	key := n.org() + "/notes/" + object
+	return n.writer.Write(ctx, topic.Record{Topic: n.topics.position, Key: []byte(key), Value: value, Headers: n.stamp(n.epoch, "position.update", key)})
 }

@@ -90,7 +90,7 @@ func (l *loop) writePosition(ctx context.Context, p handover.Position) error {
 		return err
 	}
 	key := l.org() + "/" + streamSource
-	err = l.writer.Write(ctx, topic.Record{Topic: l.topics.position, Key: []byte(key), Value: value})
+	err = l.writer.Write(ctx, topic.Record{Topic: l.topics.position, Key: []byte(key), Value: value, Headers: l.stamp(p.Epoch, "position.update", key)})
 	if err != nil {
 		return fmt.Errorf("store position: %w", err)
 	}
