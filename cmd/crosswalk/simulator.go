@@ -26,7 +26,8 @@ The control address changes data and injects faults: POST /emit?object=Account&c
 PATCH and DELETE /records/{object}/{id}, GET /org/{object}, GET /log, POST /expire-sessions, POST /revoke-tokens, POST /fault.
 
 A fault is JSON: what happens (kind, or status with code and message or body, delay, drop, truncate) and to which requests
-(method, path, after, count; count -1 is always). DELETE /fault ends all of them.` + exitHelp,
+(method, path, after, count; count -1 is always). DELETE /fault ends all of them, also for requests
+that are being delayed.` + exitHelp,
 		Example: `  crosswalk simulator --listen 127.0.0.1:8443 --control 127.0.0.1:8444 --seed 1 --accounts 1000 --contacts 3000
   curl -X POST '127.0.0.1:8444/emit?object=Account'
   curl -X POST 127.0.0.1:8444/fault -d '{"kind": "unavailable", "path": "/services/data/v*/query", "count": 2}'`,

@@ -89,6 +89,21 @@ type faults struct {
 	schedule Schedule
 	set      bool
 	seen     uint64
+	ended    chan struct{} // closed by clear: delays end; nil until somebody waits
+}
+
+// over is closed when the faults of now are cleared.
+func (f *faults) over() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.overLocked()
+}
+
+func (f *faults) overLocked() <-chan struct{} {
+	if f.ended == nil {
+		f.ended = make(chan struct{})
+	}
+	return f.ended
 }
 
 // Inject adds a fault. It returns false when the rule names a kind that does not exist.
@@ -110,13 +125,17 @@ func (s *Simulator) Inject(r Rule) bool {
 	return true
 }
 
-// ClearFaults forgets all rules and the schedule.
+// ClearFaults forgets all rules and the schedule. A request that a fault delays goes on at once, as if it had met none.
 func (s *Simulator) ClearFaults() { s.SetSchedule(Schedule{}); s.faults.clear() }
 
 func (f *faults) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rules = nil
+	if f.ended != nil {
+		close(f.ended)
+		f.ended = nil
+	}
 }
 
 // SetSchedule replaces the schedule and counts requests from 1 again; an empty one ends it.
@@ -218,10 +237,11 @@ func (f *faults) message(e cometd.Exchange) *cometd.Fault {
 		}
 		if kind, ok := cometd.Kinds[r.Kind]; ok {
 			f.rules = slices.DeleteFunc(f.rules, (*Rule).spent)
+			kind.Over = f.overLocked()
 			return &kind
 		}
 		out := &cometd.Fault{
-			Delay: time.Duration(r.Delay), Drop: r.Drop, AfterHandling: r.AfterHandling, Status: r.Status, ContentType: r.ContentType, Body: r.Body,
+			Delay: time.Duration(r.Delay), Over: f.overLocked(), Drop: r.Drop, AfterHandling: r.AfterHandling, Status: r.Status, ContentType: r.ContentType, Body: r.Body,
 			Error: r.Error, FailureReason: r.Reason, Reconnect: r.Reconnect, Forget: r.Forget, Disconnect: r.Disconnect,
 		}
 		f.rules = slices.DeleteFunc(f.rules, (*Rule).spent)
@@ -248,6 +268,7 @@ func (c *cutWriter) Write(b []byte) (int, error) {
 
 // apply lets a fault happen; stop says that the request is answered.
 func (f *faults) apply(s *Simulator, w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, stop bool) {
+	over := f.over() // before the fault is met: clearing it in between ends it as well
 	fault := f.next(s, r)
 	if fault == nil {
 		return w, false
@@ -260,6 +281,8 @@ func (f *faults) apply(s *Simulator, w http.ResponseWriter, r *http.Request) (_ 
 		defer timer.Stop()
 		select {
 		case <-timer.C:
+		case <-over:
+			return w, false
 		case <-r.Context().Done():
 		}
 	}

@@ -70,6 +70,36 @@ func TestSlowFault(t *testing.T) {
 	})
 }
 
+// TestClearedFaultsDelayNobody: who waits when the faults end goes on at once, as if there had been none.
+func TestClearedFaultsDelayNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Config{})
+		b.Inject(Rule{Fault: Fault{Delay: Duration(time.Hour), Status: http.StatusTeapot, Body: "no"}, Path: rest})
+		b.Inject(Rule{Fault: Fault{Delay: Duration(time.Hour)}, Error: "401::no", Channel: "/meta/handshake"})
+		start, done := time.Now(), make(chan time.Duration)
+		go func() {
+			if r := b.send("GET", rest, ""); r.status != http.StatusOK {
+				t.Errorf("answered %d", r.status)
+			}
+			done <- time.Since(start)
+		}()
+		go func() {
+			if r := b.send("POST", "/cometd/66.0", `[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"]}]`); !strings.Contains(r.body, `"successful":true`) {
+				t.Errorf("handshake: %s", r.body)
+			}
+			done <- time.Since(start)
+		}()
+		synctest.Wait() // both are delayed
+		b.ClearFaults()
+		for range 2 {
+			if took := <-done; took != 0 {
+				t.Errorf("took %v", took)
+			}
+		}
+	})
+}
+
 func TestDroppedAndCutConnections(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{Org: org.Config{Accounts: 500}})

@@ -22,7 +22,8 @@ type Exchange struct {
 
 // Fault is what happens to a message instead of, or besides, its normal answer. Empty members change nothing.
 type Fault struct {
-	Delay time.Duration // wait before anything else; the request's end cuts it short
+	Delay time.Duration   // wait before anything else; the request's end cuts it short
+	Over  <-chan struct{} // when it is closed the wait ends, and the message is handled as if it had met no fault; nil: never
 
 	// Drop closes the connection without an answer: before the message is handled or, with AfterHandling, when its
 	// effect is done and events for it are taken from the log, so that they are lost to this session (facts 5.5).

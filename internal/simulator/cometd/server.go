@@ -86,8 +86,9 @@ func (s *Server) handle(q *request, m message) {
 		return
 	}
 	s.count(func(st *Stats) { st.Faults++ })
-	if f.Delay > 0 {
-		pause(q.http, f.Delay)
+	if f.Delay > 0 && !pause(q.http, f.Delay, f.Over) {
+		s.dispatch(q, m, false)
+		return
 	}
 	if f.Forget {
 		s.remove(s.peek(m.ClientID), goneForgotten)
@@ -115,14 +116,17 @@ func (s *Server) fault(q *request, m message) *Fault {
 	return s.opt.Hook(e)
 }
 
-// pause waits for d or the end of the request.
-func pause(r *http.Request, d time.Duration) {
+// pause waits until the time is over or the request's end; false when it was called off.
+func pause(r *http.Request, d time.Duration, off <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+	case <-off:
+		return false
 	case <-r.Context().Done():
 	}
+	return true
 }
 
 func (s *Server) dispatch(q *request, m message, disconnect bool) {
