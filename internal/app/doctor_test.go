@@ -6,7 +6,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"crosswalk/internal/customer"
 	"crosswalk/internal/secret"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/simulator"
@@ -146,7 +148,7 @@ func TestDoctorFindsWhatIsTakenAway(t *testing.T) {
 			{"fields_contact", Good, []string{"no custom field"}},
 		}},
 		"the identifier": {profile(func(p *simulator.Profile) { p.Hidden = []string{"Account.AccountNumber"} }), []line{
-			{"identifier", Wrong, []string{"no field AccountNumber", "Field-Level Security"}},
+			{"identifier", Wrong, []string{"no field AccountNumber", "Field-Level Security", "orgs[].link.salesforce_field"}},
 		}},
 		"View All on Contact": {profile(func(p *simulator.Profile) { p.NoViewAll = []string{"Contact"} }), []line{
 			{"view_all_account", Good, nil},
@@ -267,6 +269,49 @@ func TestDoctorOfTheScopes(t *testing.T) {
 			t.Errorf("%s: %+v, blocked %q", name, r, e.blocked)
 		}
 	}
+}
+
+// TestDoctorOfAHiddenLink: the line of the identifier says itself that the link's field is hidden, and of which link it speaks: of
+// one that was activated before the one that is configured.
+func TestDoctorOfAHiddenLink(t *testing.T) {
+	t.Parallel()
+	a, sim, _ := simulated(t, withERP...)
+	if err := sim.AddField("Account", org.FieldSpec{Name: "ERP_No__c"}); err != nil {
+		t.Fatal(err)
+	}
+	a.cfg.Orgs[0].Link.SalesforceField = "erp_no__c"
+	sim.Permit(func(p *simulator.Profile) { p.Hidden = []string{"Account.ERP_No__c"} })
+	wants := func(texts ...string) {
+		t.Helper()
+		found, _, _ := examine(t, a)
+		f := found["identifier"]
+		for _, text := range texts {
+			if f.Verdict != Wrong || !strings.Contains(f.Seen+" "+f.Advice, text) {
+				t.Errorf("%q is missing: %+v", text, f)
+			}
+		}
+	}
+	wants("field-level security hides erp_no__c, which links accounts to customers", "Set Field-Level Security", "Field Permissions")
+	a.cfg.Orgs[0].Link.SalesforceField = "ERP_Nr__c"
+	wants("no field ERP_Nr__c that this user may read, nor is a custom field of that name hidden", "check the spelling of orgs[].link.salesforce_field")
+
+	p, err := a.asking(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request{app: a, platform: p, org: &a.cfg.Orgs[0], began: time.Now(), Activation: Activation{ID: "a1", Link: &customer.Link{
+		SalesforceField: "Gone__c", ERPField: "identifier", Cardinality: customer.CardinalityOneToOne,
+	}}}
+	if err := r.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = r.record(t.Context())
+	r.writer.Close()
+	p.close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants("no field Gone__c", "crosswalk identifier activate, which goes before orgs[].link.salesforce_field")
 }
 
 func TestDoctorOfTheIdentifier(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"crosswalk/internal/customer"
 	"crosswalk/internal/sfapi"
 )
 
@@ -15,8 +17,8 @@ const sampleSize = 20_000
 // identifier looks whether the link's field is there, readable, filled, and different on every account. Values are compared
 // byte for byte, as the matching does; SOQL's own grouping would not tell case apart.
 func (e *examination) identifier(ctx context.Context) result {
-	link := e.org.Link
-	if !link.Set() {
+	link, where := e.link(ctx)
+	if link == nil {
 		return noted("until a pair of fields is chosen no customer is shown: set orgs[].link.salesforce_field and erp_field", "no link is configured")
 	}
 	d := e.describes["Account"]
@@ -25,18 +27,45 @@ func (e *examination) identifier(ctx context.Context) result {
 	}
 	field, ok := fieldOf(d, link.SalesforceField)
 	if !ok {
-		return wrong("it does not exist, or field-level security hides it: check the spelling of orgs[].link.salesforce_field, and Setup > Object Manager > Account > Fields & Relationships > the field > Set Field-Level Security",
-			"Account has no field %s that this user may read", link.SalesforceField)
+		const show = "Setup > Object Manager > Account > Fields & Relationships > the field > Set Field-Level Security"
+		hidden, err := e.hiddenCustom(ctx, d)
+		switch {
+		case err != nil: // the user may not look
+			return wrong("it does not exist, or field-level security hides it: check the spelling of "+where+", and "+show,
+				"Account has no field %s that this user may read", link.SalesforceField)
+		case slices.ContainsFunc(hidden, func(name string) bool { return strings.EqualFold(name, link.SalesforceField) }):
+			return wrong("without it no account can match: make it visible to this user at "+show+", or "+clickPermission+" > Object Settings > Account > Field Permissions",
+				"field-level security hides %s, which links accounts to customers", link.SalesforceField)
+		}
+		return wrong("check the spelling of "+where+", or let crosswalk identifier suggest rank the fields that fit; for a standard field see "+show,
+			"Account has no field %s that this user may read, nor is a custom field of that name hidden", link.SalesforceField)
 	}
 	switch field.Type {
 	case "boolean", "address", "location", "base64", "multipicklist":
-		return wrong("choose a text or number field as orgs[].link.salesforce_field", "%s is of type %s, which can identify nothing", field.Name, field.Type)
+		return wrong("choose a text or number field as "+where, "%s is of type %s, which can identify nothing", field.Name, field.Type)
 	}
 	s, err := e.sample(ctx, field.Name)
 	if err != nil {
 		return failed(err)
 	}
-	return s.judge(field, link.Cardinality)
+	return s.judge(field, string(link.Cardinality), where)
+}
+
+// link is the pair of fields that the matcher follows, and where it was set; what is configured when the topics cannot be read.
+func (e *examination) link(ctx context.Context) (link *customer.Link, where string) {
+	where = "orgs[].link.salesforce_field"
+	if e.org.Link.Set() {
+		l := linkOf(e.org.Link)
+		link = &l
+	}
+	e.ground.open(ctx)
+	if p := e.ground.platform; p != nil && e.ground.registry == nil {
+		active, err := p.link(ctx, e.org)
+		if err == nil && (active == nil) != (link == nil) || err == nil && active != nil && *active != *link {
+			return active, "crosswalk identifier activate, which goes before " + where
+		}
+	}
+	return link, where
 }
 
 // fieldOf finds a field by its name as SOQL does, without regard to case.
@@ -95,7 +124,7 @@ func (e *examination) sample(ctx context.Context, field string) (s sample, err e
 }
 
 // judge says what the rates mean.
-func (s sample) judge(field sfapi.DescribedField, cardinality string) result {
+func (s sample) judge(field sfapi.DescribedField, cardinality, where string) result {
 	of := fmt.Sprintf("%d accounts", s.read)
 	if s.read < s.all {
 		of = fmt.Sprintf("the first %d of %d accounts", s.read, s.all)
@@ -106,7 +135,7 @@ func (s sample) judge(field sfapi.DescribedField, cardinality string) result {
 	seen := fmt.Sprintf("%s (%s): filled on %s of %s, %s of the filled share their value with another", field.Name, field.Type, percent(s.filled, s.read), of, percent(s.repeated, max(1, s.filled)))
 	var advice []string
 	if s.filled == 0 {
-		return wrong("without a value no account can match: fill the field, or choose another as orgs[].link.salesforce_field", "%s", seen)
+		return wrong("without a value no account can match: fill the field, or choose another as "+where, "%s", seen)
 	}
 	if 2*s.filled < s.read {
 		advice = append(advice, "accounts without a value cannot match: crosswalk issues --reason NO_IDENTIFIER lists them")
