@@ -78,6 +78,7 @@ var diagnoses = []diagnosis{
 	// Things that are not there
 	{0, "ENTITY_IS_DELETED", "", NextGone, "the record is deleted"},
 	{404, "NOT_FOUND", "external ID field", NextDescribe, hintField},
+	{404, "", "an HTML page", NextStop, "there is no org's API at this address; correct login_url or instance_url (Setup > My Domain shows the name), and check any proxy on the way"},
 	{404, "", "", NextGone, "it does not exist, or this user may not see it; if it should, give Read on the object (Setup > Permission Sets > the set > Object Settings)"},
 
 	// Addresses

@@ -141,9 +141,13 @@ func (s *TokenSource) Token(ctx context.Context, rejected string) (Token, error)
 	}
 }
 
-// AccessToken is Token for clients that want the text alone, such as a CometD client.
+// AccessToken is Token for clients that want the text alone, such as a CometD client. A refusal is marked retry.Final: they must not ask
+// again.
 func (s *TokenSource) AccessToken(ctx context.Context, rejected string) (string, error) {
 	t, err := s.Token(ctx, rejected)
+	if isRefusal(err) {
+		err = retry.Final(err)
+	}
 	return t.Access.Reveal(), err
 }
 
