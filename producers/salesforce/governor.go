@@ -44,18 +44,24 @@ func newGovernor(client *sfapi.Client, reserve float64, every time.Duration) *go
 func (l *loop) api(w work) *sfapi.Client { return l.governor.clients[w] }
 
 // wait returns when the budget allows a call of this kind of work, or ctx's cause when it ends before. A loop that makes
-// its calls through api needs it only where something has to wait before the first call.
+// its calls through api needs it only where something has to wait before the first call. It leaves it to that call to ask a refused
+// quota again: whoever may do so keeps all others back.
 func (g *governor) wait(ctx context.Context, w work) error {
-	return g.admit(ctx, w, []sfapi.Quota{sfapi.QuotaCalls})
+	return g.await(ctx, w, []sfapi.Quota{sfapi.QuotaCalls}, func([]sfapi.Quota) bool { return true })
 }
 
 // admit waits until decide lets a call go.
 func (g *governor) admit(ctx context.Context, w work, uses []sfapi.Quota) error {
+	return g.await(ctx, w, uses, g.budget.Claim)
+}
+
+// await waits until decide lets a call go, and claim agrees.
+func (g *governor) await(ctx context.Context, w work, uses []sfapi.Quota, claim func([]sfapi.Quota) bool) error {
 	var in *pauseKey // the pause that the call waits in
 	for {
 		news := g.budget.Changed()
 		v := g.ask(w, uses)
-		if !v.hold && g.budget.Claim(uses) {
+		if !v.hold && claim(uses) {
 			g.resume(w, uses)
 			return ctx.Err()
 		}
