@@ -206,9 +206,7 @@ func (e *errand) job(ctx context.Context, p *Part) (listed bool, err error) {
 	case err != nil:
 		return false, err
 	}
-	if err := e.api(workBackfill).DeleteJob(ctx, p.Job); err != nil {
-		e.cfg.Logger.Debug("delete bulk job", "job", p.Job, "error", err)
-	}
+	e.dropJob(p.Job, workBackfill)
 	return true, nil
 }
 

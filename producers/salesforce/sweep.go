@@ -82,12 +82,7 @@ func (l *loop) closeSnapshot(ctx context.Context, name string) error {
 	l.asked.closed[name], l.asked.rows[name] = done.AsOf, j.Rows
 	l.snapshotClosed(ctx, name, done, j)
 	if j.ID != restJob {
-		l.group.Go(func() error {
-			if err := l.api(workSnapshot).DeleteJob(ctx, j.ID); err != nil && ctx.Err() == nil {
-				l.cfg.Logger.Debug("delete bulk job", "job", j.ID, "error", err)
-			}
-			return nil
-		})
+		l.dropJob(j.ID, workSnapshot)
 	}
 	if err := l.commit(ctx); err != nil {
 		return err
