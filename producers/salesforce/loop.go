@@ -71,6 +71,7 @@ type loop struct {
 	feeds         map[string]*feed  // of every entity
 	advice        map[string]string // what a person can do about an entity that is polled
 	noChannel     string            // how the channel of all entities was refused; empty when it was not
+	channelHint   string            // and what a person can do about that
 	granted       int               // how often it was granted
 	asksSelection atomic.Bool       // ask at once which entities are selected
 

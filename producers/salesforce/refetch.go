@@ -148,14 +148,21 @@ func (l *loop) unreadableRow(ctx context.Context, b brokenRow, r *rows) error {
 	return l.rejectRow(ctx, "read/"+name+"/"+b.id, raw, b.why)
 }
 
-// refetchFailed waits out what passes, and returns what does not.
+// refetchFailed waits out what passes, and returns what does not. One record that is too much for a call may not be the next time; a
+// column that is gone is described away.
 func (l *loop) refetchFailed(ctx context.Context, e *entity, err error) error {
-	switch nextOf(err) {
-	case sfapi.NextDescribe:
-		return l.describeAgain(ctx, e.name)
-	case sfapi.NextRetry:
-		l.cfg.Logger.Warn("records could not be read by id; they are asked for again", "entity", e.name, "error", err)
-		return retry.Sleep(ctx, 5*time.Second)
+	next := nextOf(err)
+	if next != sfapi.NextRetry && next != sfapi.NextNarrow && next != sfapi.NextDescribe {
+		return err
 	}
-	return err
+	l.cfg.Logger.Warn("records could not be read by id; they are asked for again", "entity", e.name, "error", err)
+	if next == sfapi.NextDescribe {
+		if err := l.describeAgain(ctx, e.name); err != nil {
+			return err
+		}
+		if now, err := l.entity(ctx, e.name); err != nil || !now.same(e) {
+			return err
+		}
+	}
+	return retry.Sleep(ctx, l.cfg.ReadAgain)
 }

@@ -62,6 +62,7 @@ import (
 	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
 	"crosswalk/internal/registry"
+	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 	"crosswalk/internal/state"
 	"crosswalk/internal/topic"
@@ -102,6 +103,10 @@ type Config struct {
 	PageParallel   int           // result pages read at a time; default 2
 	APIReserve     *float64      // share of the org's daily calls that is left to its other apps; default 0.2
 	LimitsEvery    time.Duration // how often /limits is read, more often before paused reading goes on; default 10 minutes
+	ReadAgain      time.Duration // after how long records are asked for again that could not be read by id; default 5 seconds
+	JobPause       time.Duration // before the next bulk job, times those that failed in a row, ten at most; default 1 minute
+	StreamRetry    retry.Backoff // between sessions of the stream that fail; default that of package bayeux
+	StreamBusy     retry.Backoff // the same after a limit, or when Salesforce is overloaded; default 1 to 15 minutes
 
 	Logger  *slog.Logger // default: silent
 	Metrics *Metrics     // default: not registered anywhere
@@ -133,7 +138,7 @@ func (c *Config) fill() error {
 		&c.PollEvery: 5 * time.Minute, &c.SafetyLag: time.Minute,
 		&c.ReconcileEvery: 15 * time.Minute, &c.SilenceLimit: 5 * time.Minute, &c.LateEvery: 10 * time.Second, &c.DescribeEvery: 10 * time.Minute,
 		&c.Retention: 72 * time.Hour, &c.Notes.Every: 5 * time.Minute, &c.Notes.CompareEvery: time.Hour, &c.LimitsEvery: 10 * time.Minute,
-		&c.BackfillPause: pauseLimit,
+		&c.BackfillPause: pauseLimit, &c.ReadAgain: 5 * time.Second, &c.JobPause: time.Minute,
 	} {
 		if *d <= 0 {
 			*d = fallback

@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 // entities is granted whatever is selected and carries nothing of what is not, or may not be seen (facts 5.8, 5.9).
 type evidence struct {
 	refused string // how the channel of all entities was refused; empty when it was granted or not asked for yet
+	hint    string // what to do about that, as far as the refusal tells
 	member  answer // whether the entity is selected, where that can be seen (View Setup and Configuration)
 	custom  bool   // it is selected on another channel
 	own     answer // whether the entity's own channel is granted; asked where member is unknown
@@ -52,7 +54,7 @@ func (e evidence) why() (why, advice string) {
 	switch {
 	case e.refused != "":
 		return fmt.Sprintf("the org's channel of change events was refused (%s)", e.refused),
-			"the edition may not have Change Data Capture, or the user may not stream: Setup > Change Data Capture, and Setup > User Interface > Enable Streaming API"
+			cmp.Or(e.hint, "the edition may not have Change Data Capture, or the user may not stream: Setup > Change Data Capture, and Setup > User Interface > Enable Streaming API")
 	case e.member == no && e.custom:
 		return whyCustom, ClickCDC
 	case e.member == no:
@@ -130,7 +132,7 @@ func (l *loop) askChannel(ctx context.Context, name string) (a answer, said stri
 func (l *loop) choose(ctx context.Context, found map[string]evidence) error {
 	for _, name := range entities {
 		e, f := found[name], l.feeds[name]
-		e.refused, e.deaf, e.heard = l.noChannel, f.Deaf, f.heard > f.Since
+		e.refused, e.hint, e.deaf, e.heard = l.noChannel, l.channelHint, f.Deaf, f.heard > f.Since
 		why, advice := e.why()
 		if l.advice[name] = advice; why == "" && f.Polled {
 			l.advice[name] = ClickCDC
@@ -216,17 +218,18 @@ func channelRefused(err error) bool {
 
 // withoutChannel has every entity polled, and returns when the channel may be asked for again.
 func (l *loop) withoutChannel(ctx context.Context, why error) error {
-	text := why.Error()
+	text, hint := why.Error(), ""
 	var subscription *bayeux.SubscribeError
 	var session *bayeux.HandshakeError
 	switch {
 	case errors.As(why, &subscription):
-		text = subscription.Text
+		text, hint = subscription.Text, subscription.Hint
 	case errors.As(why, &session):
 		text = session.Text
 	}
 	err := l.do(ctx, func() error {
-		l.subscribed, l.noChannel = false, text
+		l.subscribed, l.noChannel, l.channelHint = false, text, hint
+		l.update(func(s *Status) { s.Interrupted = nil }) // it is not waited for any more
 		return l.choose(ctx, map[string]evidence{})
 	})
 	if err != nil {

@@ -115,7 +115,7 @@ func (l *loop) createJob(ctx context.Context, e *entity, j *job) error {
 		return l.do(ctx, func() error { j.ID, l.due = restJob, true; return nil })
 	}
 	if j.failed > 0 {
-		if err := retry.Sleep(ctx, time.Duration(min(j.failed, 10))*time.Minute); err != nil {
+		if err := retry.Sleep(ctx, time.Duration(min(j.failed, 10))*l.cfg.JobPause); err != nil {
 			return err
 		}
 	}
@@ -137,6 +137,7 @@ func (l *loop) jobRefused(ctx context.Context, e *entity, j *job, err error) err
 		l.cfg.Logger.Warn("Bulk API refuses the query; the object is read by REST, ids first", "entity", e.name, "error", err)
 		return l.do(ctx, func() error { j.ID, l.due = restJob, true; return nil })
 	case sfapi.NextDescribe:
+		l.cfg.Logger.Warn("a bulk job could not be created; the object is described again, and another job follows", "entity", e.name, "error", err)
 		if err := l.describeAgain(ctx, e.name); err != nil {
 			return err
 		}

@@ -23,7 +23,9 @@ type Status struct {
 	ReadTo    time.Time                 `json:"read_to,omitzero"`    // server time at which the stream was last known to be read to its end
 	Columns   map[string][]string       `json:"columns,omitempty"`   // published now, by entity
 	Notes     map[string]NoteStatus     `json:"notes,omitempty"`
-	Budget    *BudgetStatus             `json:"budget,omitempty"`
+	// Interrupted says that no events are received at the moment, and why; nil while they are. What heals at once is not told.
+	Interrupted *Interruption `json:"interrupted,omitempty"`
+	Budget      *BudgetStatus `json:"budget,omitempty"`
 	// Polled are the entities without change events, by name.
 	Polled map[string]PolledStatus `json:"polled,omitempty"`
 	// Sweeps say when all ids were compared last, or that they are not, by entity.
@@ -59,11 +61,20 @@ type CalculatedStatus struct {
 	AsOf   time.Time `json:"as_of"` // when their last complete read began; zero: none has ended yet
 }
 
+// Interruption is a time in which the stream is not followed. Events wait in Salesforce meanwhile, for 72 hours.
+type Interruption struct {
+	Text  string    `json:"text"` // what Salesforce said, and what to do
+	Since time.Time `json:"since"`
+	Next  time.Time `json:"next"` // when it is tried again
+}
+
 // NoteStatus is how far the notes of one object are.
 type NoteStatus struct {
 	Ready     bool      `json:"ready"` // all were read once
 	Published int64     `json:"published"`
 	Covered   time.Time `json:"covered"` // everything up to it has been seen, says Salesforce
+	// Failed is why the last poll could not be made, and what to do; empty when it was.
+	Failed string `json:"failed,omitempty"`
 }
 
 // Status returns what the producer is doing. It is safe to call at any time.

@@ -36,6 +36,7 @@ func (s *stream) run(ctx context.Context) error {
 	}
 	client, err := bayeux.New(bayeux.Config{
 		URL: address, HTTP: s.cfg.HTTP, Token: s.cfg.Tokens.AccessToken, Logger: s.cfg.Logger, Metrics: s.cfg.Metrics.bayeux,
+		Backoff: s.cfg.StreamRetry, Busy: s.cfg.StreamBusy, Retrying: s.interrupted,
 	})
 	if err != nil {
 		return err
@@ -78,6 +79,24 @@ func (s *stream) address(ctx context.Context) (string, error) {
 	return strings.TrimSuffix(token.InstanceURL, "/") + "/cometd/" + s.cfg.Client.Version(), nil
 }
 
+// interrupted shows that the stream cannot be followed for a while: what is told is what does not heal at once.
+func (s *stream) interrupted(why *bayeux.LostError, wait time.Duration) {
+	now := time.Now().UTC()
+	s.update(func(st *Status) {
+		since := now
+		switch {
+		case st.Interrupted != nil:
+			since = st.Interrupted.Since
+		case why.Cause != bayeux.CauseBusy && why.Cause != bayeux.CauseLogin && wait < tellFrom:
+			return
+		}
+		st.Interrupted = &Interruption{Text: why.Error(), Since: since, Next: now.Add(wait)}
+	})
+}
+
+// tellFrom is from how long a wait on a session is shown, whatever the reason.
+const tellFrom = 5 * time.Second
+
 // acknowledged is the proof of the subscription: from now on snapshots may be started (H2).
 func (s *stream) acknowledged(ctx context.Context, a bayeux.Acknowledgement) {
 	_ = s.do(ctx, func() error { // an error ends the loop, and with it ctx
@@ -85,6 +104,7 @@ func (s *stream) acknowledged(ctx context.Context, a bayeux.Acknowledgement) {
 		s.subscribed, s.noChannel = true, ""
 		s.granted++
 		s.from.Store(s.m.Renew())
+		s.update(func(st *Status) { st.Interrupted = nil })
 		return nil
 	})
 }
