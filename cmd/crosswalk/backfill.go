@@ -182,6 +182,8 @@ func (s *shell) backfillList() *cobra.Command {
 	var org string
 	c := &cobra.Command{
 		Use: "list", Short: "List backfills and how far each is",
+		Long:    "List the backfills that were asked for, how far each is, and what became of it. Old ones are forgotten." + exitHelp,
+		Example: "  crosswalk backfill list\n  crosswalk backfill list --json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, log, err := s.load()
 			if err != nil {
@@ -201,7 +203,10 @@ func (s *shell) backfillList() *cobra.Command {
 func (s *shell) backfillSteer(kind, short string) *cobra.Command {
 	var org string
 	c := &cobra.Command{
-		Use: kind + " ID", Short: short, Args: one("the ID of a backfill (crosswalk backfill list names them)"),
+		Use: kind + " ID", Short: short,
+		Long:    short + " that was asked for with crosswalk backfill; crosswalk backfill list names their IDs. Without a running producer\nit is recorded, and followed when the next one starts." + exitHelp,
+		Example: "  crosswalk backfill " + kind + " 20261122-101500-abcd",
+		Args:    one("the ID of a backfill (crosswalk backfill list names them)"),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, log, err := s.load()
 			if err != nil {

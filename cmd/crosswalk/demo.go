@@ -23,6 +23,7 @@ With --once it ends after the snapshot and a burst of changes are in the views: 
 equals the one computed directly from the org and the ERP data, 1 when one differs.
 
 With kafka.brokers and schema_registry.url configured it uses those instead of the embedded ones.` + exitHelp,
+		Example: "  crosswalk demo\n  crosswalk demo --once --json --data-dir /tmp/demo",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, log, err := s.load()
 			if err != nil {

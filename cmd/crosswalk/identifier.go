@@ -300,6 +300,7 @@ func (s *shell) identifierReset() *cobra.Command {
 		Short: "Match by the configured pair again: what was activated is forgotten",
 		Long: `Ask the running matcher to match by orgs[].link of the configuration again, as if nothing had been activated or
 deactivated, and wait until all views follow.` + exitHelp,
+		Example: "  crosswalk identifier reset --config crosswalk.yaml",
 	})
 }
 
@@ -309,6 +310,7 @@ func (s *shell) identifierDeactivate() *cobra.Command {
 		Short: "Match by nothing from now on: every view is withdrawn",
 		Long: `Ask the running matcher to match by nothing from now on, and wait until all views, ambiguous groups and unmatched records
 are withdrawn. It wins over orgs[].link of the configuration until the next activate or reset.` + exitHelp,
+		Example: "  crosswalk identifier deactivate --config crosswalk.yaml",
 	})
 }
 

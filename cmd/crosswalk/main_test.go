@@ -111,6 +111,24 @@ func TestWrongUsageEndsWith2(t *testing.T) {
 	}
 }
 
+// TestEveryHelpHasExamplesAndExitStatuses reads the help of each command.
+func TestEveryHelpHasExamplesAndExitStatuses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, line := range []string{
+		"demo", "run", "connect", "doctor", "identifier", "identifier suggest", "identifier preview", "identifier activate", "identifier deactivate",
+		"identifier reset", "backfill", "backfill list", "backfill pause", "backfill resume", "backfill cancel", "erp", "erp import", "status", "customers", "issues",
+		"simulator", "version",
+	} {
+		exit, out, _ := b.run(append(strings.Fields(line), "--help")...)
+		for _, part := range []string{"Exit status: 0 ", "Examples:\n  crosswalk " + line, "--config FILE", "--json"} {
+			if exit != exitDone || !strings.Contains(out, part) {
+				t.Errorf("the help of %s has no %q", line, part)
+			}
+		}
+	}
+}
+
 func TestConfigurationThatCannotBeUsedEndsWith2(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -20,6 +20,7 @@ func (s *shell) status() *cobra.Command {
 		Short: "Say how far and how fresh each source and the matching are",
 		Long: `Say how far and how fresh each source and the matching are: asked from the process that runs on this data_dir, or,
 when none runs, read from the topics.` + exitHelp,
+		Example: "  crosswalk status --config crosswalk.yaml\n  crosswalk status --json | jq .orgs",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, log, err := s.load()
 			if err != nil {

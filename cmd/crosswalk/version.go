@@ -11,9 +11,10 @@ import (
 // version prints what was built from which commit.
 func (s *shell) version() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Long:  "Print the version, the commit it was built from and the Go version." + exitHelp,
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Print the version, the commit it was built from and the Go version." + exitHelp,
+		Example: "  crosswalk version\n  crosswalk version --json",
 		RunE: func(*cobra.Command, []string) error {
 			v := buildVersion()
 			if s.json {
