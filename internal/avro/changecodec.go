@@ -117,7 +117,7 @@ func appendStrings(dst []byte, list []string) []byte {
 // read fills m. text is the body as a string.
 func (p *changePlan) read(r *reader, text string, m *change.Meta) error {
 	str := func() (string, error) {
-		b, err := r.bytes()
+		b, err := r.string()
 		return text[r.i-len(b) : r.i], err
 	}
 	for _, f := range p.step.fields {

@@ -132,7 +132,7 @@ func (r *reader) value(s *step, text string) (change.Value, error) {
 	case schema.Null:
 		return change.NullValue(), nil
 	case schema.String:
-		b, err := r.bytes()
+		b, err := r.string()
 		return change.StringValue(text[r.i-len(b) : r.i]), err
 	case schema.Boolean:
 		b, err := r.bool()
