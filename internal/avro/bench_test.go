@@ -71,6 +71,7 @@ func BenchmarkRow(b *testing.B) {
 		"encode/goavro": func() (err error) { buf, err = linkedin.BinaryFromNative(buf[:0], native); return err },
 		"encode/twmb":   func() (err error) { buf, err = twmb.AppendEncode(buf[:0], generic); return err },
 		"decode/ours":   func() error { _, _, err := c.Decode(body); return err },
+		"decode/row":    func() error { _, err := c.Row(body); return err },
 		"decode/goavro": func() error { _, _, err := linkedin.NativeFromBinary(body); return err },
 		"decode/twmb":   func() error { var v any; _, err := twmb.Decode(body, &v); return err },
 	} {

@@ -103,11 +103,7 @@ func (c *RowCodec) Append(dst []byte, row change.Row, meta change.Meta) ([]byte,
 			out, err = f.append(out, &row.Values[f.index])
 		}
 		if err != nil {
-			name := changeField
-			if f.index >= 0 {
-				name = c.schema.Fields[f.index].Name
-			}
-			return dst, fmt.Errorf("encode %s %s: field %s: %w", c.schema.Entity, row.ID, name, err)
+			return dst, fmt.Errorf("encode %s %s: field %s: %w", c.schema.Entity, row.ID, c.nameOf(f), err)
 		}
 	}
 	return out, nil
@@ -127,30 +123,49 @@ func sameFields(a, b *change.Schema) bool {
 
 // Decode reads an Avro body that was written under the codec's schema. Its texts are parts of one string: a Value that
 // is kept keeps the whole row's bytes.
-func (c *RowCodec) Decode(body []byte) (change.Row, change.Meta, error) {
+func (c *RowCodec) Decode(body []byte) (row change.Row, meta change.Meta, err error) {
+	row, err = c.decode(body, &meta)
+	if err != nil {
+		return change.Row{}, change.Meta{}, err
+	}
+	return row, meta, nil
+}
+
+// Row is Decode that walks over what made the row.
+func (c *RowCodec) Row(body []byte) (change.Row, error) { return c.decode(body, nil) }
+
+// decode fills meta unless that is nil.
+func (c *RowCodec) decode(body []byte, meta *change.Meta) (change.Row, error) {
 	r := &reader{b: body}
 	row := change.Row{Schema: c.schema, Values: make([]change.Value, len(c.schema.Fields))}
-	var meta change.Meta
 	text := string(body)
 	for i := range c.fields {
 		f := &c.fields[i]
 		var err error
-		name := changeField
-		if f.index < 0 {
-			err = c.change.read(r, text, &meta)
-		} else {
-			name = c.schema.Fields[f.index].Name
+		switch {
+		case f.index >= 0:
 			row.Values[f.index], err = f.read(r, text)
+		case meta != nil:
+			err = c.change.read(r, text, meta)
+		default:
+			err = r.skip(c.change.step, 0)
 		}
 		if err != nil {
-			return change.Row{}, change.Meta{}, fmt.Errorf("decode %s: field %s: %w", c.schema.Entity, name, err)
+			return change.Row{}, fmt.Errorf("decode %s: field %s: %w", c.schema.Entity, c.nameOf(f), err)
 		}
 	}
 	if r.i != len(body) {
-		return change.Row{}, change.Meta{}, fmt.Errorf("decode %s: %w", c.schema.Entity, errTooLong)
+		return change.Row{}, fmt.Errorf("decode %s: %w", c.schema.Entity, errTooLong)
 	}
 	if i := c.schema.Index("Id"); i >= 0 {
 		row.ID = row.Values[i].Str()
 	}
-	return row, meta, nil
+	return row, nil
+}
+
+func (c *RowCodec) nameOf(f *rowField) string {
+	if f.index < 0 {
+		return changeField
+	}
+	return c.schema.Fields[f.index].Name
 }

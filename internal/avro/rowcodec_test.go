@@ -222,6 +222,9 @@ func FuzzRowCodec(f *testing.F) {
 		if (w.Check(body) == nil) != (err == nil) {
 			t.Fatalf("Decode: %v, Check: %v", err, w.Check(body))
 		}
+		if bare, bareErr := c.Row(body); (bareErr == nil) != (err == nil) || !reflect.DeepEqual(bare, row) {
+			t.Fatalf("Row: %v, %v; Decode: %v, %v", bare, bareErr, row, err)
+		}
 		if err != nil {
 			return
 		}

@@ -181,7 +181,7 @@ func (l *loop) decode(ctx context.Context, e *entity, id string, framed []byte) 
 	if err != nil {
 		return nil, err
 	}
-	row, _, err := c.Decode(body)
+	row, err := c.Row(body)
 	if err != nil {
 		return nil, damaged("%w", err)
 	}

@@ -73,12 +73,12 @@ func (r *records) Load(k handover.Key) (handover.Record, error) {
 // read reads a record from disk; one that is not there is the zero record.
 func (r *records) read(k handover.Key) (*stored, error) {
 	r.buf = appendKey(r.buf[:0], k)
-	if !r.known.maybe(r.buf) {
-		return r.blank(), nil
-	}
 	from := len(r.data)
 	data, ok := r.warm.get(r.data, r.buf)
 	if !ok {
+		if !r.known.maybe(r.buf) {
+			return r.blank(), nil
+		}
 		var err error
 		if data, ok, err = r.store.Append(r.data, r.buf); err != nil || !ok {
 			return r.blank(), err
