@@ -283,7 +283,7 @@ func (b *noteBook) commit(ctx context.Context) error {
 	if err := b.loop.flush(ctx); err != nil {
 		return err
 	}
-	if err := b.buryRefused(ctx); err != nil {
+	if err := b.settleRefused(ctx); err != nil {
 		return err
 	}
 	b.envelope.reset()
@@ -300,22 +300,6 @@ func (b *noteBook) save() error {
 	}
 	clear(b.pending)
 	return batch.Commit()
-}
-
-// buryRefused puts notes that the broker does not take into the dead letter topic. The book keeps what they say: they are tried
-// again when they change.
-func (b *noteBook) buryRefused(ctx context.Context) error {
-	list := b.refusals.take()
-	for _, r := range list {
-		b.loop.cfg.Logger.Warn("the broker does not take a note; it goes to the dead letter topic", "id", string(r.record.Key), "error", r.why)
-		if err := b.loop.bury(ctx, "refused/note/"+string(r.record.Key), r.record.Value, refusalHeaders(r)); err != nil {
-			return err
-		}
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	return b.loop.flush(ctx)
 }
 
 func (b *noteBook) flush(batch *state.Batch) {

@@ -81,8 +81,13 @@ func TestNotesThatTheBrokerRefuses(t *testing.T) {
 	if _, headers := b.deadLetter("default/refused/note/" + large); headers["topic"] != "salesforce.note" {
 		t.Errorf("the dead letter of the note says %v", headers)
 	}
+	b.awaitAudit(p, "hole opened refused_by_broker")
 	b.must(b.sim.Org().Update("Note", large, org.Fields{"Body": "small"}))
 	b.awaitNote(p, large, "small")
+	b.awaitAudit(p, "hole closed refused_by_broker")
+	if told := b.holes("refused_by_broker"); *told[0].Subject != "Note" || !slices.Equal(told[0].Bounds.IDs, []string{large}) || !strings.Contains(told[0].Message, "max.message.bytes") {
+		t.Errorf("the audit says %+v", told[0])
+	}
 }
 
 // deadLetter returns the last dead letter of a key.
