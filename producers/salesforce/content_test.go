@@ -98,3 +98,27 @@ func TestContentNotes(t *testing.T) {
 	b.must(o.Delete("ContentNote", id))
 	b.await(p, func(salesforce.Status) bool { return b.note(id) == nil })
 }
+
+// TestALongNoteIsCutForAllToSee has a ContentNote of a MiB: its beginning is published, whole characters, and it is told of once.
+func TestALongNoteIsCutForAllToSee(t *testing.T) {
+	t.Parallel()
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 74, Accounts: 5}})
+	b.config.Notes = salesforce.Notes{Objects: []string{"ContentNote"}, Every: 50 * time.Millisecond}
+	id, err := b.sim.Org().Create("ContentNote", org.Fields{"Title": "Long", "Content": "1" + strings.Repeat("ü", 1<<19)})
+	b.must(err)
+	p := b.start()
+	b.awaitNote(p, id, "1"+strings.Repeat("ü", 499_999))
+	b.awaitAudit(p, "note_cut noted too_long")
+	_, err = b.sim.Org().Create("ContentNote", org.Fields{"Title": "Short", "Content": "behind it"})
+	b.must(err)
+	b.await(p, func(s salesforce.Status) bool { return s.Notes["ContentNote"].Published == 2 })
+	told := 0
+	for _, a := range b.audits() {
+		if a == "note_cut noted too_long" {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("it is told of %d times, want once", told)
+	}
+}

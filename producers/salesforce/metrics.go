@@ -11,7 +11,7 @@ type Metrics struct {
 	rows, events, published, holes, columns, polls *prometheus.CounterVec
 	backfills, backfillRows, backfillChanged       *prometheus.CounterVec
 	backfillsOpen                                  prometheus.Gauge
-	refetched, repaired, rejected                  prometheus.Counter
+	refetched, repaired, rejected, notesCut        prometheus.Counter
 	holesOpen, replayAge, positionAge, openRecords prometheus.Gauge
 	snapshotRows, snapshotExpected                 *prometheus.GaugeVec
 	lag, pollSeconds                               prometheus.Histogram
@@ -50,6 +50,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		refetched:        counter("refetched_total", "Records read by id."),
 		repaired:         counter("repaired_total", "Records that differed from the org or the topic without an event: an alarm."),
 		rejected:         counter("rejected_total", "Rows, events and notes that went to the dead letter topic."),
+		notesCut:         counter("notes_cut_total", "Versions of ContentNotes of which only the beginning is published, since they are too long."),
 		backfills:        vec("backfills_total", "Backfills that are over.", "state"),
 		backfillRows:     vec("backfill_rows_total", "Records that backfills have read by id or as notes.", "entity"),
 		backfillChanged:  vec("backfill_changed_total", "Of the records that backfills have read, those that differed from what was published.", "entity"),
@@ -81,7 +82,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	if r != nil {
 		r.MustRegister(m.rows, m.events, m.published, m.holes, m.columns, m.polls, m.refetched, m.repaired, m.rejected, m.holesOpen, m.replayAge,
 			m.positionAge, m.openRecords, m.snapshotRows, m.snapshotExpected, m.lag, m.pollSeconds, m.swept, m.refreshed, m.polled, m.sweepAge, m.calculatedAge,
-			m.backfills, m.backfillRows, m.backfillChanged, m.backfillsOpen)
+			m.backfills, m.backfillRows, m.backfillChanged, m.backfillsOpen, m.notesCut)
 	}
 	return m
 }

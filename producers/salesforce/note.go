@@ -77,8 +77,9 @@ func (o noteObject) note(raw json.RawMessage) (avro.Note, *noteRow, error) {
 	return n, row, nil
 }
 
-// maxNoteBody bounds what is read of a ContentNote's body.
-const maxNoteBody = 1 << 20
+// maxNoteBody bounds what is read of a ContentNote's body, in bytes; what is longer is cut, and told of. A record of it is
+// below what brokers take by default, 1 MiB.
+const maxNoteBody = 1_000_000
 
 // errTextsWait says that texts of notes wait for the budget. What was read before is published, and is not read again.
 var errTextsWait = errors.New("texts of notes wait for the API budget")
@@ -99,15 +100,39 @@ func (n *notes) content(ctx context.Context, note *avro.Note, row *noteRow) erro
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(body, maxNoteBody))
+	text, err := io.ReadAll(io.LimitReader(body, maxNoteBody+1))
 	if cerr := body.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
 		return fmt.Errorf("read text of note %s: %w", note.ID, err)
 	}
-	note.Text = plainText(string(text))
+	if len(text) > maxNoteBody {
+		if err := n.tellCut(ctx, note.ID, row.LatestPublishedVersionID); err != nil {
+			return err
+		}
+		text = text[:maxNoteBody]
+	}
+	note.Text = plainText(strings.ToValidUTF8(string(text), "")) // nor half a character
 	return nil
+}
+
+// auditCut is the kind of audit events about notes that are too long to be published whole.
+const auditCut = "note_cut"
+
+// tellCut says that only the beginning of a note's version is published. A version is read, and told of, once, unless it is asked for again.
+func (n *notes) tellCut(ctx context.Context, id, version string) error {
+	n.cfg.Logger.Warn("a note is too long; its beginning is published", "id", id, "version", version, "bytes", maxNoteBody)
+	n.cfg.Metrics.notesCut.Inc()
+	return n.do(ctx, func() error {
+		reason := "too_long"
+		n.writeAudit(ctx, avro.Audit{
+			ID: n.org() + "/" + auditCut + "/" + id + "/" + version, Kind: auditCut, State: "noted", Subject: &id, Reason: &reason,
+			Message: fmt.Sprintf("the text of the ContentNote %s is longer than %d bytes: what is published ends there; the whole is in Salesforce, version %s", id, maxNoteBody, version),
+			Detail:  map[string]string{"version": version},
+		})
+		return nil
+	})
 }
 
 // sourceOf names what a ContentNote was made of: the version of its text, and a digest of all else. While it is the same

@@ -19,6 +19,7 @@
 //	crosswalk_salesforce_refetched_total           records read by id
 //	crosswalk_salesforce_repaired_total            records that H15 or W3 had to repair: an alarm, not a routine
 //	crosswalk_salesforce_rejected_total            rows, events and notes that went to the dead letter topic
+//	crosswalk_salesforce_notes_cut_total           versions of ContentNotes that are too long to be published whole
 //	crosswalk_salesforce_holes_open                holes in the stream that are not closed yet
 //	crosswalk_salesforce_holes_total               holes found, by reason
 //	crosswalk_salesforce_columns_changed_total     fields that came, went or have another type, by entity and change
