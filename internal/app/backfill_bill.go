@@ -19,10 +19,11 @@ func (a *App) EstimateBackfill(ctx context.Context, opts BackfillOptions) (sales
 	if err != nil {
 		return salesforce.Bill{}, err
 	}
-	client, _, err := a.client(org)
+	client, tokens, err := a.client(org)
 	if err != nil {
 		return salesforce.Bill{}, err
 	}
+	defer tokens.Settle()
 	rates, err := a.rates(ctx, org)
 	if err != nil { // the bill stands without, and says that its rates are assumed
 		a.log.Warn("how fast was read before cannot be looked up", "error", err)

@@ -74,6 +74,9 @@ func (a *App) Doctor(ctx context.Context, opts DoctorOptions) error {
 	for _, org := range orgs {
 		e := &examination{app: a, org: org, ground: ground, describes: map[string]*sfapi.Describe{}, streams: map[string]error{}}
 		run(ctx, orgName(org), e.steps(), report, func() string { return e.blocked })
+		if e.tokens != nil {
+			e.tokens.Settle()
+		}
 	}
 	run(ctx, "", ground.steps(), report, func() string { return "" })
 	switch {

@@ -70,7 +70,10 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 		return task{}, err
 	}
 	a.reports(org, Salesforce, func() any { return producer.Status() })
-	return task{name: producer.Task(), run: producer.Run}, nil
+	return task{name: producer.Task(), run: func(ctx context.Context) error {
+		defer tokens.Settle()
+		return producer.Run(ctx)
+	}}, nil
 }
 
 // chosen is the choice of fields as the producer takes it.

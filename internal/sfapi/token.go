@@ -141,6 +141,21 @@ func (s *TokenSource) Token(ctx context.Context, rejected string) (Token, error)
 	}
 }
 
+// settleTime is how long Settle waits at most: longer than the token endpoint takes.
+const settleTime = 10 * time.Second
+
+// Settle waits until no renewal is under way. It is called before the process ends: a refresh token that is rotated for a process
+// that is gone locks the program out for good (facts 1.6).
+func (s *TokenSource) Settle() {
+	timer := time.NewTimer(settleTime)
+	defer timer.Stop()
+	select {
+	case s.turn <- struct{}{}:
+		<-s.turn
+	case <-timer.C:
+	}
+}
+
 // AccessToken is Token for clients that want the text alone, such as a CometD client. A refusal is marked retry.Final: they must not ask
 // again.
 func (s *TokenSource) AccessToken(ctx context.Context, rejected string) (string, error) {

@@ -88,7 +88,8 @@ func TestOneRefreshForAll(t *testing.T) {
 	}
 }
 
-// A caller that stops waiting must not stop a refresh half way: the rotated refresh token would be lost.
+// A caller that stops waiting must not stop a refresh half way: the rotated refresh token would be lost. Before the process may
+// end, the new one is stored.
 func TestRefreshOutlivesItsCaller(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t)
@@ -115,6 +116,10 @@ func TestRefreshOutlivesItsCaller(t *testing.T) {
 		t.Fatalf("the caller got %v", err)
 	}
 	close(release)
+	s.Settle()
+	if got := store.get().Refresh; got == "" || got == "seed" {
+		t.Errorf("when the process may end, %q is stored", got)
+	}
 	tok, err := s.Token(t.Context(), "")
 	if err != nil || tok.Refresh != "refresh-00DQk000000oRgA!session-1" || store.get().Refresh != tok.Refresh {
 		t.Fatalf("the next caller got %+v, %v", tok, err)
