@@ -107,6 +107,7 @@ func TestALongNoteIsCutForAllToSee(t *testing.T) {
 	id, err := b.sim.Org().Create("ContentNote", org.Fields{"Title": "Long", "Content": "1" + strings.Repeat("ü", 1<<19)})
 	b.must(err)
 	p := b.start()
+	b.await(p, func(s salesforce.Status) bool { return s.Notes["ContentNote"].Ready }) // the topic is there
 	b.awaitNote(p, id, "1"+strings.Repeat("ü", 499_999))
 	b.awaitAudit(p, "note_cut noted too_long")
 	_, err = b.sim.Org().Create("ContentNote", org.Fields{"Title": "Short", "Content": "behind it"})
