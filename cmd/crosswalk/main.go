@@ -75,6 +75,7 @@ Try it:  crosswalk demo` + exitHelp,
 			return usageError{fmt.Errorf("unknown command %q%s", args[0], hint)}
 		},
 	}
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return s.checkLogLevel() }
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(s.err)
@@ -173,6 +174,15 @@ func (s *shell) load() (*config.Config, *slog.Logger, error) {
 		log.Warn("variables of the environment begin like Crosswalk's and are no configuration key; they are ignored", "variables", strings.Join(cfg.Ignored, " "))
 	}
 	return cfg, log, nil
+}
+
+// checkLogLevel refuses a level that does not exist for commands that read no configuration, too.
+func (s *shell) checkLogLevel() error {
+	switch s.logLevel {
+	case "", "debug", "info", "warn", "error":
+		return nil
+	}
+	return usageError{fmt.Errorf("--log-level is %q; give debug, info, warn or error", s.logLevel)}
 }
 
 func (s *shell) logger(c config.Log) *slog.Logger {

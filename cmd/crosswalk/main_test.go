@@ -100,6 +100,7 @@ func TestWrongUsageEndsWith2(t *testing.T) {
 		{"erp import x.csv --full --delta", "--full and --delta exclude each other"},
 		{"customers a b", "give the key of one customer, not 2 keys"},
 		{"erp imprt x.csv", `unknown command "imprt"; give import`},
+		{"version --log-level loud", `--log-level is "loud"; give debug, info, warn or error`},
 		{"simulator --accounts many", "invalid argument"},
 		{"simulator --accounts -5", "cannot be negative"},
 		{"simulator --data x --contacts 5", "give one or the other"},

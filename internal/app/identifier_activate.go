@@ -60,7 +60,7 @@ func (a *App) Activate(ctx context.Context, opts ActivateOptions) (Activation, e
 	defer p.close()
 	if opts.Reset {
 		if !org.Link.Set() {
-			return Activation{}, errors.New("no link is configured to go back to: set orgs[].link.salesforce_field and erp_field, or use crosswalk identifier deactivate")
+			return Activation{}, UsageError{errors.New("no link is configured to go back to: set orgs[].link.salesforce_field and erp_field, or use crosswalk identifier deactivate")}
 		}
 		configured := linkOf(org.Link)
 		opts.Link = &configured

@@ -46,12 +46,15 @@ func (p *publisher) importFile(ctx context.Context, im Import) (_ Result, err er
 	}
 	f, err := os.Open(im.Path)
 	if err != nil {
-		return Result{}, &SourceError{fmt.Errorf("open ERP file: %w", err)}
+		return Result{}, &SourceError{fmt.Errorf("open ERP file: %w; give the path of an export that this user may read", err)}
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return Result{}, &SourceError{fmt.Errorf("open ERP file: %w", err)}
+	}
+	if info.IsDir() {
+		return Result{}, &SourceError{fmt.Errorf("open ERP file: %s is a folder; give an export in it, or configure it as orgs[].erp.sources[].folder and run crosswalk run erp", im.Path)}
 	}
 	rejects := &rejectsFile{path: im.RejectsPath}
 	j := fileJob(p.cfg, im.Source, im.Path, f)
