@@ -42,7 +42,7 @@ func TestIdentifierSaysWhatIsMissing(t *testing.T) {
 	if exit, out, _ := b.run("identifier", "deactivate", "-c", config, "--json"); exit != exitDone || !strings.Contains(out, `"outcome":"recorded"`) {
 		t.Errorf("deactivate --json: exit status %d, %q", exit, out)
 	}
-	b.refused([]string{"identifier", "reset", "-c", config}, exitFailed, "no link is configured to go back to")
+	b.refused([]string{"identifier", "reset", "-c", config}, exitUsage, "no link is configured to go back to")
 }
 
 func TestResetGoesBackToTheConfiguredLink(t *testing.T) {
