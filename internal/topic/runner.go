@@ -158,17 +158,22 @@ func rest(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// owned returns the tasks that run or have not finished stopping.
-func (r *runner) owned() []string { return r.as(own) }
+// owned returns the tasks that run, that have not finished stopping, or that begin as soon as this process no longer stands by
+// for them. All of them are claimed: what nobody claims is given to somebody else.
+func (r *runner) owned() []string {
+	return r.which(func(task string, t *running) bool { return t.role == own || r.wanted[task] == own })
+}
 
 // follows returns the tasks for which this process stands by.
-func (r *runner) follows() []string { return r.as(stand) }
+func (r *runner) follows() []string {
+	return r.which(func(_ string, t *running) bool { return t.role == stand })
+}
 
-func (r *runner) as(wanted role) []string {
+func (r *runner) which(is func(string, *running) bool) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := slices.Sorted(maps.Keys(r.tasks))
-	return slices.DeleteFunc(out, func(task string) bool { return r.tasks[task].role != wanted })
+	return slices.DeleteFunc(out, func(task string) bool { return !is(task, r.tasks[task]) })
 }
 
 // drain stops all tasks but those that are followed and go on, and waits until they have.
