@@ -126,7 +126,7 @@ func (s *session) ahead(next []topic.Record) {
 func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 	s.taken += len(f.Records)
 	take := s.takeEach
-	if s.manyInputs(f.Records) {
+	if s.building && s.manyInputs(f.Records) {
 		take = s.takePieces
 	}
 	if err := take(ctx, f.Records); err != nil {
