@@ -105,17 +105,30 @@ const (
 
 // Apply takes one input into the state. An error means that it could not be decoded; the state is then as it was (R4).
 func (e *Engine) Apply(in Input) (Verdict, error) {
-	var r Reading
-	r, e.kept = e.Read(in, e.kept[:0])
-	return e.Take(in, r)
-}
-
-// Take is the second half of Apply: it takes an input that Read has read under the link of now.
-func (e *Engine) Take(in Input, r Reading) (Verdict, error) {
 	id := e.find(in.Kind, in.Key)
-	if id != 0 && e.records.at(id).is(known) && !e.row(id).version.Less(in.Version) {
+	if e.stale(id, in) {
 		return Stale, nil
 	}
+	var r Reading
+	r, e.kept = e.Read(in, e.kept[:0])
+	return e.take(id, in, r)
+}
+
+// Take is Apply of an input that Read has read before, under the link of now.
+func (e *Engine) Take(in Input, r Reading) (Verdict, error) {
+	id := e.find(in.Kind, in.Key)
+	if e.stale(id, in) {
+		return Stale, nil
+	}
+	return e.take(id, in, r)
+}
+
+// stale reports whether a version at least as new as the input's was taken of the record, which is 0 when there is none (R1).
+func (e *Engine) stale(id uint32, in Input) bool {
+	return id != 0 && e.records.at(id).is(known) && !e.row(id).version.Less(in.Version)
+}
+
+func (e *Engine) take(id uint32, in Input, r Reading) (Verdict, error) {
 	if r.err != nil {
 		return Refused, r.err
 	}
