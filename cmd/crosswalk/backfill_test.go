@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,6 +186,27 @@ func TestARunningProducerIsAsked(t *testing.T) {
 				t.Errorf("run ended with %d: %s", code, logged.String())
 			}
 		})
+	}
+}
+
+// TestBackfillsAreAskedForAtOnce asks an org for several backfills in one moment: nobody is in another's way.
+func TestBackfillsAreAskedForAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ready := simulated(t, org.Config{Accounts: 2, Seed: 7})
+	config := b.config(platform(t) + salesforce(ready, ready.Password))
+	const asked = 6
+	var together sync.WaitGroup
+	for range asked {
+		together.Go(func() {
+			if exit, out, said := b.run("backfill", "Account", "--no-wait", "--config", config); exit != exitDone {
+				t.Errorf("exit status %d, %q %q", exit, out, said)
+			}
+		})
+	}
+	together.Wait()
+	if all := b.backfills(config); len(all) != asked {
+		t.Errorf("%d are listed, want %d: %+v", len(all), asked, all)
 	}
 }
 

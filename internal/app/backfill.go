@@ -216,9 +216,9 @@ func (p *platform) knownBackfills(ctx context.Context, org *config.Org) ([]sales
 	return out, nil
 }
 
-// writeControl writes down what is asked for. name is what of the org it is about; withdrawn are the keys of former requests that
-// are forgotten.
-func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c avro.Control, name string, withdrawn ...string) error {
+// writeControl writes down what is asked for of the backfill with this id; withdrawn are the keys of former requests that are
+// forgotten. Each backfill has a writer's task of its own, so that only those who steer the same one can fence each other.
+func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c avro.Control, id string, withdrawn ...string) error {
 	control := topicName(org, salesforce.ControlTopic)
 	k := a.cfg.Kafka
 	err := p.kafka.Ensure(ctx, topic.Spec{
@@ -237,24 +237,28 @@ func (a *App) writeControl(ctx context.Context, p *platform, org *config.Org, c 
 	if err != nil {
 		return err
 	}
-	writer, err := p.kafka.NewWriter(ctx, topic.WriterConfig{Task: "control/" + orgName(org), Topics: []string{control}})
+	writer, err := p.kafka.NewWriter(ctx, topic.WriterConfig{Task: "control/" + orgName(org) + "/backfill/" + id, Topics: []string{control}})
 	if err != nil {
-		return err
+		return notRequested(control, id, err)
 	}
 	defer writer.Close()
 	record := func(key, kind string, value []byte) topic.Record {
 		return topic.Record{Topic: control, Key: []byte(key), Value: value, Headers: p.kafka.Stamp(1, org.Alias, "app", "control."+kind, key)}
 	}
-	records := []topic.Record{record(salesforce.ControlKey(org.Alias, c.Kind, name), c.Kind, value)}
+	records := []topic.Record{record(salesforce.ControlKey(org.Alias, c.Kind, id), c.Kind, value)}
 	for _, key := range withdrawn {
 		records = append(records, record(key, "withdrawn", nil))
 	}
-	err = writer.Write(ctx, records...)
-	if errors.Is(err, topic.ErrFenced) {
-		return errors.New("somebody else asked something of this org at the same time; ask again")
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", control, err)
+	if err := writer.Write(ctx, records...); err != nil {
+		return notRequested(control, id, err)
 	}
 	return nil
+}
+
+// notRequested says why a request of the backfill with this id is not in the control topic.
+func notRequested(control, id string, err error) error {
+	if errors.Is(err, topic.ErrFenced) {
+		return fmt.Errorf("somebody else asked something of backfill %s at the same time; see 'crosswalk backfill list', and ask again if it is not what you want", id)
+	}
+	return fmt.Errorf("write %s: %w", control, err)
 }

@@ -130,7 +130,7 @@ func (r *request) open(ctx context.Context) (err error) {
 		return err
 	}
 	r.writer, err = r.platform.kafka.NewWriter(ctx, topic.WriterConfig{Task: "control/" + orgName(r.org), Topics: names})
-	return err
+	return notActivated(err)
 }
 
 // record writes down what is asked for: first the audit, so that nothing happens that it does not know of.
@@ -166,14 +166,18 @@ func (r *request) record(ctx context.Context) (err error) {
 }
 
 func (r *request) write(ctx context.Context, record topic.Record) error {
-	err := r.writer.Write(ctx, record)
+	if err := r.writer.Write(ctx, record); err != nil {
+		return notActivated(fmt.Errorf("write %s: %w", record.Topic, err))
+	}
+	return nil
+}
+
+// notActivated says so when a request did not get through because another came at the same time.
+func notActivated(err error) error {
 	if errors.Is(err, topic.ErrFenced) {
 		return errors.New("another activation of this org was asked for at the same time; see 'crosswalk status', and ask again if it is not what you want")
 	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", record.Topic, err)
-	}
-	return nil
+	return err
 }
 
 // audit tells the audit topic how far the request is.
