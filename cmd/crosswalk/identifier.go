@@ -248,23 +248,23 @@ func moreFlags(l customer.Link) string {
 
 func changed(out io.Writer, what string, keys []string, count int) {
 	if count > 0 {
-		fmt.Fprintf(out, "%s %s: %s\n", plural(count, "ERP customer"), what, printable(listed(keys, count)))
+		fmt.Fprintf(out, "%s %s: %s\n", plural(count, "ERP customer"), what, listed(customer.SideERP, keys, count, nil))
 	}
 }
 
 func printOutcome(out io.Writer, o app.Outcome) {
 	fmt.Fprintln(out, "\nExamples of what it would lead to:")
 	for _, e := range o.Examples {
-		fmt.Fprintf(out, "  matched    %s: customer %s and account %s\n", printable(e.Identifier), printable(e.Customer), printable(listed(e.Accounts, len(e.Accounts))))
+		fmt.Fprintf(out, "  matched    %s: customer %s and account %s\n", printable(e.Identifier), printable(e.Customer), listed(customer.SideAccount, e.Accounts, len(e.Accounts), nil))
 	}
 	for _, a := range o.AmbiguousExamples {
-		fmt.Fprintf(out, "  ambiguous  %s: %s\n", printable(a.Identifier), ambiguousAdvice(a))
+		fmt.Fprintf(out, "  ambiguous  %s: %s\n", printable(a.Identifier), ambiguousAdvice(a, nil))
 	}
 	for _, u := range o.NearMissExamples {
-		fmt.Fprintf(out, "  near miss  %s: %s\n", printable(u.Key()), unmatchedAdvice(u))
+		fmt.Fprintf(out, "  near miss  %s: %s\n", printable(u.Key()), unmatchedAdvice(u, nil))
 	}
 	for _, u := range o.UnmatchedExamples {
-		fmt.Fprintf(out, "  unmatched  %s: %s, %s\n", printable(u.Key()), reasonText(u), unmatchedAdvice(u))
+		fmt.Fprintf(out, "  unmatched  %s: %s, %s\n", printable(u.Key()), reasonText(u), unmatchedAdvice(u, nil))
 	}
 }
 

@@ -61,9 +61,10 @@ func names(reasons []customer.Reason) []string {
 
 func printIssues(out io.Writer, found app.Issues) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "WHAT\tIDENTIFIER\tREASON\tWHAT WOULD SOLVE IT")
+	fmt.Fprintln(t, "WHAT\tNAME\tIDENTIFIER\tREASON\tWHAT WOULD SOLVE IT")
 	for _, a := range found.Ambiguous {
-		fmt.Fprintf(t, "%s, %s\t%s\t%s\t%s\n", plural(a.AccountCount, "account"), plural(a.ERPCustomerCount, "customer"), printable(a.Identifier), a.Reason, ambiguousAdvice(a))
+		fmt.Fprintf(t, "%s, %s\t\t%s\t%s\t%s\n", plural(a.AccountCount, "account"), plural(a.ERPCustomerCount, "customer"),
+			printable(a.Identifier), a.Reason, ambiguousAdvice(a, found.Names))
 	}
 	nearMisses := 0
 	for _, u := range found.Unmatched {
@@ -74,7 +75,7 @@ func printIssues(out io.Writer, found app.Issues) error {
 		if u.Identifier != nil {
 			identifier = printable(*u.Identifier)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(u.Key()), identifier, reasonText(u), unmatchedAdvice(u))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(u.Key()), printable(found.Names[u.Key()]), identifier, reasonText(u), unmatchedAdvice(u, found.Names))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)
@@ -90,8 +91,9 @@ func reasonText(u customer.Unmatched) string {
 	return string(u.Reason)
 }
 
-func ambiguousAdvice(a customer.Ambiguous) string {
-	accounts, customers := printable(listed(a.Accounts, a.AccountCount)), printable(listed(a.ERPCustomers, a.ERPCustomerCount))
+func ambiguousAdvice(a customer.Ambiguous, called map[string]string) string {
+	accounts := listed(customer.SideAccount, a.Accounts, a.AccountCount, called)
+	customers := listed(customer.SideERP, a.ERPCustomers, a.ERPCustomerCount, called)
 	switch a.Reason {
 	case customer.ManyAccounts:
 		return "accounts " + accounts + " carry the identifier of customer " + customers + ": keep it on one, or allow link.cardinality many_accounts"
@@ -103,21 +105,32 @@ func ambiguousAdvice(a customer.Ambiguous) string {
 	return "more than 100 records share it, it is probably a placeholder: correct it at the source"
 }
 
-func listed(ids []string, count int) string {
+// listed names some of a group's records.
+func listed(side customer.Side, ids []string, count int, called map[string]string) string {
 	const most = 3
-	if len(ids) > most {
-		ids = ids[:most]
+	out := make([]string, min(len(ids), most))
+	for i := range out {
+		out[i] = record(side, ids[i], called)
 	}
-	if count > len(ids) {
-		return fmt.Sprintf("%s and %d more", strings.Join(ids, ", "), count-len(ids))
+	text := strings.Join(out, ", ")
+	if count > len(out) {
+		text += fmt.Sprintf(" and %d more", count-len(out))
 	}
-	return strings.Join(ids, ", ")
+	return text
 }
 
-func unmatchedAdvice(u customer.Unmatched) string {
+// record is a record's id with what people call it.
+func record(side customer.Side, id string, called map[string]string) string {
+	if name := called[side.Prefix()+id]; name != "" {
+		return printable(id) + " (" + printable(name) + ")"
+	}
+	return printable(id)
+}
+
+func unmatchedAdvice(u customer.Unmatched, called map[string]string) string {
 	switch u.Reason {
 	case customer.NoCounterpart:
-		return counterpartAdvice(u)
+		return counterpartAdvice(u, called)
 	case customer.NoIdentifier:
 		if u.Detail != nil && *u.Detail == customer.DetailFieldAbsent {
 			return "the link's field is not in the record: check its name, and that the integration user may read it"
@@ -134,30 +147,30 @@ func unmatchedAdvice(u customer.Unmatched) string {
 	case customer.AccountMissing:
 		return "its account is not visible: check that the integration user may see it"
 	case customer.NoParent:
-		return "the note is attached to no account or contact"
+		return "the note is attached to no account or contact: relate it to one in Salesforce"
 	case customer.ParentMissing:
 		return "what the note is attached to is not visible: check that the integration user may see it"
 	}
 	return ""
 }
 
-func counterpartAdvice(u customer.Unmatched) string {
-	other := "customer"
+func counterpartAdvice(u customer.Unmatched, called map[string]string) string {
+	other, side, remedy := "customer", customer.SideERP, "correct it on the account, or import the customer"
 	if u.Side == customer.SideERP {
-		other = "account"
+		other, side, remedy = "account", customer.SideAccount, "set it on the customer's account in Salesforce"
 	}
 	if u.NearMissGroupTooLarge {
 		return "more than 1,000 records are alike, it is probably a placeholder: correct it at the source"
 	}
 	if len(u.NearMisses) == 0 {
-		return "no " + other + " has this identifier"
+		return "no " + other + " has this identifier: " + remedy
 	}
 	n := u.NearMisses[0]
 	classes := make([]string, len(n.Classes))
 	for i, c := range n.Classes {
 		classes[i] = strings.ToLower(strings.ReplaceAll(string(c), "_", " "))
 	}
-	advice := fmt.Sprintf("nearly: %s %s has %q, which differs in %s; make both equal", other, printable(n.ID), printable(n.Identifier), strings.Join(classes, ", "))
+	advice := fmt.Sprintf("nearly: %s %s has %q, which differs in %s; make both equal", other, record(side, n.ID, called), printable(n.Identifier), strings.Join(classes, ", "))
 	if more := len(u.NearMisses) - 1; more > 0 {
 		advice += fmt.Sprintf(" (and %d more alike)", more)
 	}

@@ -7,18 +7,21 @@ import (
 )
 
 // printable shows text of others on a terminal: control characters (an escape sequence could repaint the screen) and
-// invisible formatting characters appear as their code.
+// invisible formatting characters appear as their code, a line's end as \n.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, hidden) && strings.ToValidUTF8(s, "") == s {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
-		if hidden(r) {
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case hidden(r):
 			fmt.Fprintf(&b, "\\u%04X", r)
-			continue
+		default:
+			b.WriteRune(r)
 		}
-		b.WriteRune(r)
 	}
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 type Issues struct {
 	Ambiguous []customer.Ambiguous
 	Unmatched []customer.Unmatched
+	Names     map[string]string // what people call the records, by their key in match.unmatched: account/…, erp/…, contact/…, note/…
 }
 
 // Only keeps the issues of one reason; all of them when reason is empty.
@@ -88,7 +89,14 @@ func (a *App) Issues(ctx context.Context, alias string) (Issues, error) {
 		return Issues{}, err
 	}
 	defer p.close()
-	return p.issues(ctx, org)
+	found, err := p.issues(ctx, org)
+	if err != nil {
+		return Issues{}, err
+	}
+	if found.Names, err = p.names(ctx, org, found.records()); err != nil {
+		a.log.Warn("the names of some records cannot be read; only their keys are shown", "org", orgName(org), "error", err)
+	}
+	return found, nil
 }
 
 // asking opens the platform for a command that only reads.
@@ -108,7 +116,7 @@ func (a *App) asking(ctx context.Context) (*platform, error) {
 
 func (p *platform) views(ctx context.Context, org *config.Org) ([]customer.View, error) {
 	var views []customer.View
-	err := p.latest(ctx, topicName(org, "customer.view"), func(_ string, w *avro.Walker, body []byte) error {
+	err := p.latest(ctx, topicName(org, "customer.view"), nil, func(_ string, w *avro.Walker, body []byte) error {
 		v, err := w.View(body)
 		views = append(views, v)
 		return err
@@ -119,7 +127,7 @@ func (p *platform) views(ctx context.Context, org *config.Org) ([]customer.View,
 
 func (p *platform) issues(ctx context.Context, org *config.Org) (Issues, error) {
 	var found Issues
-	err := p.latest(ctx, topicName(org, "match.ambiguous"), func(_ string, w *avro.Walker, body []byte) error {
+	err := p.latest(ctx, topicName(org, "match.ambiguous"), nil, func(_ string, w *avro.Walker, body []byte) error {
 		v, err := w.Ambiguous(body)
 		found.Ambiguous = append(found.Ambiguous, v)
 		return err
@@ -127,7 +135,7 @@ func (p *platform) issues(ctx context.Context, org *config.Org) (Issues, error) 
 	if err != nil {
 		return found, err
 	}
-	err = p.latest(ctx, topicName(org, "match.unmatched"), func(_ string, w *avro.Walker, body []byte) error {
+	err = p.latest(ctx, topicName(org, "match.unmatched"), nil, func(_ string, w *avro.Walker, body []byte) error {
 		v, err := w.Unmatched(body)
 		found.Unmatched = append(found.Unmatched, v)
 		return err
@@ -140,19 +148,21 @@ func (p *platform) issues(ctx context.Context, org *config.Org) (Issues, error) 
 	return found, err
 }
 
-// latest calls fn with the newest value of each live key of a topic, in no order. A topic that is not there yet has none.
-func (p *platform) latest(ctx context.Context, name string, fn func(key string, w *avro.Walker, body []byte) error) error {
+// latest calls fn with the newest value of each live key of a topic that is wanted (nil: all), in no order. A topic that is not
+// there yet has none.
+func (p *platform) latest(ctx context.Context, name string, wanted func(key string) bool, fn func(key string, w *avro.Walker, body []byte) error) error {
 	exists, err := p.kafka.Exists(ctx, name)
 	if err != nil || !exists {
 		return err
 	}
 	values := map[string][]byte{}
 	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
-		if r.Value == nil {
+		switch {
+		case r.Value == nil:
 			delete(values, string(r.Key))
-			return nil
+		case wanted == nil || wanted(string(r.Key)):
+			values[string(r.Key)] = slices.Clone(r.Value)
 		}
-		values[string(r.Key)] = slices.Clone(r.Value)
 		return nil
 	})
 	if err != nil {

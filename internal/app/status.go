@@ -82,7 +82,7 @@ func (p *platform) stored(ctx context.Context, org *config.Org) (map[string]any,
 	topics := map[string]any{}
 	for _, name := range slices.Concat([]string{"salesforce.account", "salesforce.contact", "salesforce.note", "erp.customer"}, outputs) {
 		live := 0
-		err := p.latest(ctx, topicName(org, name), func(string, *avro.Walker, []byte) error { live++; return nil })
+		err := p.latest(ctx, topicName(org, name), nil, func(string, *avro.Walker, []byte) error { live++; return nil })
 		if err != nil {
 			return nil, err
 		}
