@@ -178,8 +178,9 @@ func TestRunImportAndAsk(t *testing.T) {
 		{[]string{"customers"}, "2 customers matched"},
 		{[]string{"customers", "C1"}, "matched by Id = identifier"},
 		{[]string{"issues"}, "NO_IDENTIFIER"},
-		{[]string{"issues", "--reason", "no_counterpart"}, "erp/C3"},
-		{[]string{"status"}, "customers: 4"},
+		{[]string{"issues", "--reason", "no_counterpart"}, "customer C3 (Gamma)"},
+		{[]string{"status"}, "Matched with Salesforce                 2 (50 %)"},
+		{[]string{"status", "--all"}, "customers: 4"},
 		{[]string{"status", "--json"}, `"phase":"live"`},
 	} {
 		if code, out, said := b.run(append(c.args, "--config", config)...); code != exitDone || !strings.Contains(out, c.want) {

@@ -16,7 +16,7 @@ import (
 )
 
 // status is what /api/status says of this process: its endpoints, the tasks that it runs and since when, and what each component
-// says of itself.
+// says of itself, with the overview of each org for people.
 func (a *App) status(p *platform) map[string]any {
 	orgs := map[string]any{}
 	a.mu.Lock()
@@ -26,6 +26,7 @@ func (a *App) status(p *platform) map[string]any {
 		for name, status := range components {
 			of[name] = status()
 		}
+		of["overview"] = overview(of, time.Now())
 		orgs[org] = of
 	}
 	return map[string]any{"endpoints": p.endpoints, "orgs": orgs, "tasks": maps.Clone(a.running)}
