@@ -19,7 +19,7 @@ const sampleSize = 20_000
 func (e *examination) identifier(ctx context.Context) result {
 	link, where := e.link(ctx)
 	if link == nil {
-		return noted("until a pair of fields is chosen no customer is shown: set orgs[].link.salesforce_field and erp_field", "no link is configured")
+		return noted("until a pair of fields is chosen no customer is shown: 'crosswalk identifier suggest' ranks the pairs, 'crosswalk identifier activate' sets one, or set orgs[].link.salesforce_field and erp_field", "no link is configured")
 	}
 	d := e.describes["Account"]
 	if d == nil {
