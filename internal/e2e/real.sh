@@ -14,8 +14,8 @@
 # Prints a line per check, "N passed, N failed" last; exit status 1 when one failed. Needs Java, Maven, Python 3.11 with venv,
 # Node.js with npm. What is downloaded is kept in CROSSWALK_LOCAL_CACHE.
 #
-# CROSSWALK_TEST_PARTS runs only the named parts. CROSSWALK_TEST_FULL=1 runs the trials at their full length, 40 minutes:
-# 200 kills of the pipeline, 200 kills each of three matchers and of one under a million events, 20 kills of the broker.
+# CROSSWALK_TEST_PARTS runs only the named parts. CROSSWALK_TEST_FULL=1 runs the trials at their full length, an hour:
+# 200 kills of the pipeline, 200 kills each of three matchers and of one under a million events each, 20 kills of the broker.
 # CROSSWALK_TEST_PORT (28092) is the first of seven ports; CROSSWALK_TEST_SEED repeats a trial.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
@@ -136,8 +136,8 @@ if [[ ${CROSSWALK_TEST_FULL:-} ]]; then
   if wanted salesforce; then trial "SIGKILL and SIGSTOP of the pipeline" kill -kills 200 -pauses 20; fi
   if wanted share; then trial "processes that share orgs" share -session 3s -kills 10; fi
   if wanted matcher; then
-    trial "SIGKILL and SIGSTOP of three matchers" match -processes 3 -kills 200 -pauses 20 -events 600000
-    trial "SIGKILL of one matcher" match -processes 1 -kills 200 -events 400000
+    trial "SIGKILL and SIGSTOP of three matchers" match -processes 3 -kills 200 -pauses 20 -events 1000000
+    trial "SIGKILL of one matcher" match -processes 1 -kills 200 -events 1000000
     trial "SIGKILL of the broker" match -processes 2 -kills 0 -broker-kills 20 -kill-broker "$killbroker" -events 40000
   fi
 else

@@ -34,7 +34,7 @@ func main() {
 	var o options
 	o.Flags()
 	flag.IntVar(&o.accounts, "accounts", 2*listSize+500, "accounts of the org: more than two lists of a backfill")
-	harness.Main(&o.Setting, func() time.Duration { return 5 * time.Minute }, func(ctx context.Context, dir string, r *harness.Report) error {
+	harness.Main(&o.Setting, func() time.Duration { return 15 * time.Minute }, func(ctx context.Context, dir string, r *harness.Report) error {
 		return newTrial(o, dir, r).run(ctx)
 	})
 }

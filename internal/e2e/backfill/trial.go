@@ -86,7 +86,7 @@ func (t *trial) prepare(ctx context.Context) (err error) {
 
 // await looks until done.
 func (t *trial) await(ctx context.Context, what string, done func() (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("this took longer than a minute: "+what))
+	ctx, cancel := context.WithTimeoutCause(ctx, 3*time.Minute, errors.New("this took longer than three minutes: "+what))
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

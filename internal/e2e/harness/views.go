@@ -19,7 +19,7 @@ func (f *Follower) Counts() map[string]int {
 
 // AwaitViews reads until customer.view has held so many records.
 func (f *Follower) AwaitViews(ctx context.Context, records int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, fmt.Errorf("a change was not in its view after 30 s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*time.Minute, fmt.Errorf("a change was not in its view after two minutes"))
 	defer cancel()
 	for f.Histories["customer.view"].Records < records {
 		if _, err := f.Read(ctx); err != nil {

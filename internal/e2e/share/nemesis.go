@@ -56,7 +56,7 @@ func (t *trial) look(ctx context.Context) (now placement, ready bool, err error)
 
 // await looks until done.
 func (t *trial) await(ctx context.Context, what string, done func(now placement, ready bool) bool) (placement, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*time.Minute, fmt.Errorf("this took longer than two minutes: %s", what))
+	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, fmt.Errorf("this took longer than five minutes: %s", what))
 	defer cancel()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
@@ -120,7 +120,7 @@ func (t *trial) die(ctx context.Context, p *harness.Process) error {
 }
 
 // slack is what it may take from the end of a session until the others run the tasks: the group joins and is told.
-const slack = 2 * time.Second
+const slack = 5 * time.Second
 
 // step does something to the group and holds what follows to what must be. within is how soon every task must run somewhere
 // after it is done; 0 is no matter how soon.
