@@ -20,7 +20,7 @@ import (
 
 // take takes one record of an input or of the control topic, or, when it stands by, of an output.
 func (s *session) take(ctx context.Context, r *topic.Record) error {
-	kind := s.names.kinds[r.Topic]
+	kind := s.names.kind(r.Topic)
 	switch {
 	case r.Topic == s.names.control:
 		return s.takeControl(ctx, r)

@@ -45,7 +45,7 @@ type read struct {
 
 // manyInputs reports whether a batch is inputs, and so many that they are worth a second goroutine.
 func (s *session) manyInputs(records []topic.Record) bool {
-	return len(records) > 2*pieceOf && !slices.ContainsFunc(records, func(r topic.Record) bool { return s.names.kinds[r.Topic] == 0 })
+	return len(records) > 2*pieceOf && !slices.ContainsFunc(records, func(r topic.Record) bool { return s.names.kind(r.Topic) == 0 })
 }
 
 // takePieces takes inputs while others are decoded. It returns when both have ended.
@@ -85,7 +85,7 @@ func (s *session) decode(p *piece, part []topic.Record) {
 	p.records, p.read, p.room = part, p.read[:0], p.room[:0]
 	for i := range part {
 		var x read
-		x.input, x.err = inputOf(s.names.kinds[part[i].Topic], &part[i])
+		x.input, x.err = inputOf(s.names.kind(part[i].Topic), &part[i])
 		if x.err == nil {
 			x.reading, p.room = s.engine.Read(x.input, p.room)
 		}
@@ -98,7 +98,7 @@ func (s *session) takePiece(ctx context.Context, p piece) error {
 		if i%join.AheadOf == 0 {
 			s.ahead(p.records[i:])
 		}
-		x, kind, verdict := &p.read[i], s.names.kinds[p.records[i].Topic], join.Refused
+		x, kind, verdict := &p.read[i], s.names.kind(p.records[i].Topic), join.Refused
 		err := x.err
 		if err == nil {
 			verdict, err = s.engine.Take(x.input, x.reading)

@@ -117,7 +117,7 @@ func (s *session) gathers(now time.Time) bool {
 func (s *session) ahead(next []topic.Record) {
 	s.coming = s.coming[:0]
 	for i := range next[:min(len(next), join.AheadOf)] {
-		s.coming = append(s.coming, join.Coming{Kind: s.names.kinds[next[i].Topic], Key: next[i].Key})
+		s.coming = append(s.coming, join.Coming{Kind: s.names.kind(next[i].Topic), Key: next[i].Key})
 	}
 	s.engine.Ahead(s.coming)
 }

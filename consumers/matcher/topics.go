@@ -33,24 +33,31 @@ var outputs = [join.Topics]struct{ name, schema string }{
 
 // names are the full names of one org's topics.
 type names struct {
-	kinds      map[string]join.Kind // of the inputs
-	inputs     []string
+	inputs     []string // by kind, the first one first
 	outputs    [join.Topics]string
 	deadLetter string
 	control    string
 }
 
 func newNames(org string) names {
-	n := names{kinds: map[string]join.Kind{}, deadLetter: topic.Name(org, DeadLetterTopic), control: topic.Name(org, ControlTopic)}
+	n := names{deadLetter: topic.Name(org, DeadLetterTopic), control: topic.Name(org, ControlTopic)}
 	for kind := join.Account; kind <= join.Customer; kind++ {
-		name := topic.Name(org, inputNames[kind])
-		n.kinds[name] = kind
-		n.inputs = append(n.inputs, name)
+		n.inputs = append(n.inputs, topic.Name(org, inputNames[kind]))
 	}
 	for t, o := range outputs {
 		n.outputs[t] = topic.Name(org, o.name)
 	}
 	return n
+}
+
+// kind returns which input a topic is, 0 when it is none.
+func (n names) kind(topic string) join.Kind {
+	for i, name := range n.inputs { // a reader's topics are these very strings: faster than a map
+		if name == topic {
+			return join.Account + join.Kind(i)
+		}
+	}
+	return 0
 }
 
 // written are the topics that the matcher writes to.
@@ -63,7 +70,7 @@ func (n names) read() []string { return append(append([]string{}, n.inputs...), 
 func (n names) split(p topic.Position) (inputs, outputs topic.Position) {
 	inputs, outputs = topic.Position{}, topic.Position{}
 	for name, offsets := range p {
-		if n.kinds[name] != 0 || name == n.control {
+		if n.kind(name) != 0 || name == n.control {
 			inputs[name] = offsets
 		} else {
 			outputs[name] = offsets
