@@ -19,7 +19,8 @@ func TestGathers(t *testing.T) {
 		{"a backlog", gatherRecords + 1, 9000, time.Millisecond, true},
 		{"a backlog that a settle can take", gatherRecords, 9000, time.Millisecond, false},
 		{"nothing waits", 0, 1, time.Millisecond, false},
-		{"enough is taken", gatherRecords + 1, gatherRecords, time.Millisecond, false},
+		{"half is taken", gatherRecords + 1, gatherRecords + 1, time.Millisecond, false},
+		{"half of many is not taken yet", 10 * gatherRecords, 9 * gatherRecords, time.Millisecond, true},
 		{"the oldest has waited", gatherRecords + 1, 9000, gatherFor, false},
 		{"the first settle", gatherRecords + 1, 9000, now.Sub(time.Time{}), false},
 	} {

@@ -39,7 +39,7 @@ type session struct {
 	unconfirmed int       // of a standby: marks that were left then
 	lag         int64     // records that were there when the topics were last asked, and are not consumed
 	taken       int       // records since the last settle
-	settled     time.Time // when that was
+	settled     time.Time // when that had ended
 	coming      []join.Coming
 	spent       chan piece // whose memory is used again
 	changed     time.Time  // when the first change came that is not committed; zero when there is none
@@ -101,16 +101,16 @@ func (s *session) run(ctx context.Context) error {
 	}
 }
 
-// While more than gatherRecords wait, so many are taken before what they lead to is computed: a view that several of them change
-// is published once. The oldest waits gatherFor at most.
+// While more than gatherRecords wait, half of them are taken before what they lead to is computed: a view that several of them
+// change is published once. The oldest waits gatherFor at most, and never longer than what comes behind it would.
 const (
-	gatherRecords = 30_000
-	gatherFor     = 500 * time.Millisecond
+	gatherRecords = 10_000
+	gatherFor     = 2 * time.Second
 )
 
 // gathers reports whether more inputs are to be taken before the next settle.
 func (s *session) gathers(now time.Time) bool {
-	return s.lag > gatherRecords && s.taken < gatherRecords && now.Sub(s.settled) < gatherFor
+	return s.lag > gatherRecords && int64(s.taken) < s.lag && now.Sub(s.settled) < gatherFor
 }
 
 // ahead lets the engine look at what it needs of the next records.
@@ -157,13 +157,13 @@ func (s *session) takeAll(ctx context.Context, f topic.Fetch) error {
 // settle publishes what has to change and tells the world how it stands.
 func (s *session) settle(ctx context.Context) error {
 	start := time.Now()
-	s.taken, s.settled = 0, start
 	s.forget(start)
 	s.out.begin(ctx, start, s.now.Freshness)
 	if err := s.engine.Settle(start.UnixMilli(), s.out); err != nil {
 		return err
 	}
-	s.metrics.settle.Observe(time.Since(start).Seconds())
+	s.taken, s.settled = 0, time.Now()
+	s.metrics.settle.Observe(s.settled.Sub(start).Seconds())
 	s.metrics.show(s.engine.Stats(), s.now.Freshness)
 	s.out.mark(s.now.Inputs)
 	if s.engine.Unsaved() && s.changed.IsZero() {
