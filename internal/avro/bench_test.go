@@ -95,8 +95,9 @@ func BenchmarkWalker(b *testing.B) {
 		b.Fatal(err)
 	}
 	w := walker(b, c.Schema())
-	buf := make([]byte, 0, 4096)
+	buf, lengths := make([]byte, 0, 4096), make([]int, 0, 64)
 	for name, op := range map[string]func() error{
+		"values": func() (err error) { buf, lengths, err = w.AppendValues(buf[:0], lengths[:0], body); return err },
 		"check":  func() error { return w.Check(body) },
 		"lookup": func() error { _, err := w.Lookup(body, "Text11__c"); return err },
 		"fields": func() (err error) { buf, err = w.AppendFields(buf[:0], body); return err },

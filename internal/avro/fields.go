@@ -62,6 +62,7 @@ type fieldWriter struct {
 	out      []byte
 	spans    []span // entries of the objects that are being written, innermost last
 	sort     []byte // room to reorder entries in
+	ends     []int  // of values: where each begins and the one before it ends
 	maxRunes int    // of a field named text at the top; 0 is no bound
 	cut      bool
 }
