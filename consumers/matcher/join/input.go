@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"crosswalk/consumers/matcher/rule"
-	"crosswalk/internal/avro"
 	"crosswalk/internal/change"
 )
 
@@ -62,6 +61,7 @@ func (e *Engine) read(in Input, room []byte) (f facts, kept []byte, err error) {
 	if in.Value == nil {
 		return facts{}, room, nil
 	}
+	from := len(room)
 	s, body, err := e.readers(in.Value)
 	if err != nil {
 		return facts{}, room, err
@@ -74,17 +74,13 @@ func (e *Engine) read(in Input, room []byte) (f facts, kept []byte, err error) {
 	if room, err = e.keep(room, in.Kind, s, in.Value, body, f.links); err != nil {
 		return facts{}, room, err
 	}
-	lookup := func(path []string) (avro.Value, error) { return s.Walker.Lookup(body, path...) }
 	if in.Kind == Customer && e.deletedPath != nil {
-		if flag, err := lookup(e.deletedPath); err != nil || flag.True {
+		if flag, err := s.Walker.Lookup(body, e.deletedPath...); err != nil || flag.True {
 			return facts{}, room, err
 		}
 	}
 	f.live = true
-	err = e.learn(&f, in.Kind, in.Key, func(path []string) (rule.Value, error) {
-		v, err := lookup(path)
-		return RuleValue(v), err
-	})
+	err = e.learn(&f, in.Kind, in.Key, func(path []string) (rule.Value, error) { return e.valueOf(room[from:], path) })
 	return f, room, err
 }
 

@@ -187,10 +187,10 @@ func copyPiece(dst, src []byte) {
 // find returns the value under a name, nil when there is none.
 func (s *shapes) find(short []byte, name string) []byte {
 	x := s.open(short)
+	length := varintLen(int64(len(name))) // of what stands before an encoded name
 	for _, encoded := range x.names {
 		v := x.next()
-		f := fieldReader{b: encoded}
-		if string(f.bytes()) == name {
+		if len(encoded) == length+len(name) && string(encoded[length:]) == name {
 			return v
 		}
 	}
