@@ -233,6 +233,7 @@ type recordReader struct {
 	d       decoder
 	left    int32
 	headers []Header // arena: records take slices of it
+	before  int      // where in it those of the last record begin
 	names   names
 }
 
@@ -255,15 +256,24 @@ func (x *recordReader) next(r *Record) bool {
 	r.Time = time.UnixMilli(at)
 	n := d.bounded(d.varint())
 	start := len(x.headers)
-	for range n {
-		key := x.names.intern(d.take(int(min(d.varint(), 1<<31))))
+	for i := range n {
+		key := x.name(d.take(int(min(d.varint(), 1<<31))), x.before+i)
 		x.headers = append(x.headers, Header{Key: key, Value: d.field()})
 	}
+	x.before = start
 	r.Headers = x.headers[start:len(x.headers):len(x.headers)]
 	if x.d.err == nil {
 		x.d.err = d.err
 	}
 	return x.d.err == nil
+}
+
+// name makes a string of a header's name. It is mostly that of the header at the same place of the record before.
+func (x *recordReader) name(b []byte, likely int) string {
+	if likely < len(x.headers) && x.headers[likely].Key == string(b) {
+		return x.headers[likely].Key
+	}
+	return x.names.intern(b)
 }
 
 // field reads a key or value; null is nil, empty is not.

@@ -184,6 +184,11 @@ func (d *decoder) uvarint() uint64 {
 }
 
 func (d *decoder) varint() int64 {
+	if len(d.b) > 0 && d.b[0] < 0x80 { // as most are
+		z := d.b[0]
+		d.b = d.b[1:]
+		return int64(z>>1) ^ -int64(z&1)
+	}
 	v, n := binary.Varint(d.b)
 	if n <= 0 {
 		d.b, d.err = nil, errShort
