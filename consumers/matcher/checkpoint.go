@@ -74,7 +74,11 @@ type disk struct{ *state.Store }
 
 // Write sets and drops keys in one atomic and durable write.
 func (d disk) Write(set []join.Pair, drop [][]byte) error {
-	b := d.NewBatch()
+	size := 32 * (1 + len(set) + len(drop)) // what surrounds each
+	for _, p := range set {
+		size += len(p.Key) + len(p.Value)
+	}
+	b := d.NewBatchOf(size)
 	for _, key := range drop {
 		b.Delete(key)
 	}

@@ -22,6 +22,11 @@ type Batch struct {
 // NewBatch returns an empty batch. A batch that is not committed must be discarded.
 func (s *Store) NewBatch() *Batch { return &Batch{store: s, batch: s.db.NewBatch()} }
 
+// NewBatchOf is NewBatch with room for size bytes of keys and values: for many, it saves that they are copied as the batch grows.
+func (s *Store) NewBatchOf(size int) *Batch {
+	return &Batch{store: s, batch: s.db.NewBatchWithSize(size)}
+}
+
 // Set puts value under key. Both are copied.
 func (b *Batch) Set(key, value []byte) { b.note(b.batch.Set(key, value, nil)) }
 

@@ -35,7 +35,7 @@ type Store interface {
 	Get(key []byte) (value []byte, ok bool, err error)
 	// Scan calls fn for each key with the prefix, ascending. The slices are valid during the call.
 	Scan(prefix []byte, fn func(key, value []byte) error) error
-	// Write sets and drops keys in one atomic and durable write (R33).
+	// Write sets and drops keys in one atomic and durable write (R33). It keeps no slice that it is given.
 	Write(set []Pair, drop [][]byte) error
 }
 
@@ -134,7 +134,8 @@ type logWriter struct {
 	block            uint32 // number of the block that is being filled
 	buf              []byte
 	set              []Pair
-	ahead            int // bytes of blocks in set
+	ahead            int      // bytes of blocks in set
+	free             [][]byte // blocks that are written: their memory is used again
 	drop             [][]byte
 	written, dropped int64
 	err              error // the first of the store
@@ -152,9 +153,16 @@ func (w *logWriter) cut() {
 	w.block++
 	if w.ahead += len(w.buf); w.ahead >= aheadBytes {
 		w.note(w.store.Write(w.set, nil))
+		for _, p := range w.set {
+			w.free = append(w.free, p.Value[:0])
+		}
 		w.set, w.ahead = nil, 0
 	}
-	w.buf = make([]byte, 0, min(cap(w.buf), 2*w.blockSize()))
+	if last := len(w.free) - 1; last >= 0 {
+		w.buf, w.free = w.free[last], w.free[:last]
+	} else {
+		w.buf = make([]byte, 0, min(cap(w.buf), w.blockSize()+w.blockSize()/8))
+	}
 }
 
 func (w *logWriter) note(err error) {
