@@ -36,8 +36,10 @@ func (w *fieldWriter) value(s *step, depth int) error {
 			w.out = appendLong(append(w.out, fvLong), n)
 			return nil
 		}
-		w.r.text = appendTemporal(w.r.text[:0], s.logical, n)
-		w.out = appendBytes(append(w.out, fvString), w.r.text)
+		w.out = append(w.out, fvString, 0)
+		from := len(w.out)
+		w.out = appendTemporal(w.out, s.logical, n)
+		w.out[from-1] = byte(2 * (len(w.out) - from)) // less than 64 bytes: a length of one byte
 		return nil
 	case schema.String:
 		b, err := w.r.string()

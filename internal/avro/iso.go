@@ -79,7 +79,7 @@ func appendClock(dst []byte, n, perSecond int64) []byte {
 			n = 0
 		}
 	}
-	s := n / perSecond
+	s, fraction := n/perSecond, n%perSecond
 	hours := s / 3600
 	if hours > 99 {
 		dst = appendDigits(dst, hours)
@@ -89,9 +89,13 @@ func appendClock(dst []byte, n, perSecond int64) []byte {
 	dst = append2(append(dst, ':'), s/60%60)
 	dst = append2(append(dst, ':'), s%60)
 	dst = append(dst, '.')
-	frac := n % perSecond
-	for unit := perSecond / 10; unit > 0; unit /= 10 {
-		dst = append(dst, byte('0'+frac/unit%10))
+	first := len(dst)
+	for unit := perSecond; unit > 1; unit /= 10 {
+		dst = append(dst, '0')
+	}
+	for i := len(dst) - 1; i >= first; i-- {
+		dst[i] += byte(fraction % 10)
+		fraction /= 10
 	}
 	return dst
 }
