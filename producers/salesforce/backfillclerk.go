@@ -28,52 +28,14 @@ const BackfillSource = "backfill/"
 // backfillKey is where a backfill's position keeps the whole of it.
 const backfillKey = "backfill"
 
-// recallBackfills puts what became of former requests onto the desk.
-func (l *loop) recallBackfills(ctx context.Context) error {
-	prefix := l.org() + "/" + BackfillSource
-	_, err := l.cfg.Kafka.ReadAll(ctx, []string{l.topics.position}, func(r topic.Record) error {
-		if !strings.HasPrefix(string(r.Key), prefix) {
-			return nil
-		}
-		if r.Value == nil {
-			delete(l.desk.states, string(r.Key[len(prefix):]))
-			return nil
-		}
-		id, body, err := avro.Unframe(r.Value)
-		if err != nil {
-			return err
-		}
-		text, err := l.cfg.Registry.Schema(ctx, id)
-		if err != nil {
-			return err
-		}
-		p, err := avro.DecodePosition(text, body)
-		if err != nil {
-			return err
-		}
-		b, err := ReadBackfill(&p)
-		if err == nil {
-			l.desk.states[b.ID] = b
-		}
-		return err
-	})
-	return err
-}
-
-// ReadBackfill returns the backfill that a position of source backfill/ID is about.
-func ReadBackfill(p *avro.Position) (*Backfill, error) {
-	b := &Backfill{}
-	if err := json.Unmarshal([]byte(p.Detail[backfillKey]), b); err != nil {
-		return nil, fmt.Errorf("read the position of %s: %w", p.Source, err)
-	}
-	return b, nil
-}
-
 // releaseEvery is how often is looked for snapshots that have been paused for too long.
 const releaseEvery = time.Minute
 
 // run works until ctx ends.
 func (c *clerk) run(ctx context.Context) error {
+	if err := c.tellLost(ctx); err != nil {
+		return unlessEnded(ctx, err)
+	}
 	for _, b := range c.desk.paused() { // before a restart
 		if err := c.letGo(ctx, b); err != nil {
 			return unlessEnded(ctx, err)

@@ -113,8 +113,13 @@ type letter struct {
 	why    error
 }
 
-// letterOf copies a record: a reader uses its memory again.
+// letterOf makes a letter that has memory of its own.
 func letterOf(k handover.Key, rec topic.Record, why error) letter {
+	return letter{key: k, record: copyOf(rec), why: why}
+}
+
+// copyOf copies a record: a reader uses its memory again.
+func copyOf(rec topic.Record) topic.Record {
 	rec.Value = append([]byte{}, rec.Value...) // never nil: that would delete the letter
 	rec.Key = bytes.Clone(rec.Key)
 	headers := make([]topic.Header, len(rec.Headers))
@@ -122,7 +127,7 @@ func letterOf(k handover.Key, rec topic.Record, why error) letter {
 		headers[i] = topic.Header{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)}
 	}
 	rec.Headers = headers
-	return letter{key: k, record: rec, why: why}
+	return rec
 }
 
 // place is where a record stands: the key of its dead letter.

@@ -200,11 +200,11 @@ func (l *loop) columnsOf(ctx context.Context, schemas map[string]int) (map[strin
 		if err != nil {
 			return nil, err
 		}
-		s, err := avro.ParseRowSchema(text)
-		if err != nil {
-			return nil, err
+		if s, err := avro.ParseRowSchema(text); err != nil {
+			had[name] = nil // it is no schema of rows
+		} else {
+			had[name] = s.Fields
 		}
-		had[name] = s.Fields
 	}
 	return had, nil
 }

@@ -125,15 +125,20 @@ func (l *loop) tellHoles(ctx context.Context) error {
 		return nil
 	}
 	for _, h := range opened {
-		if h.Real() {
-			l.cfg.Metrics.holes.WithLabelValues(string(h.Reason)).Inc()
-			l.cfg.Logger.Warn("hole in the stream", "entity", h.Entity, "reason", h.Reason, "why", h.Why, "repair", h.Repair,
-				"records", h.Records, "after_replay_id", h.After)
-		}
-		l.audit(ctx, h, "opened", h.Why, nil)
+		l.opened(ctx, h)
 	}
 	l.due = true
 	return l.flush(ctx)
+}
+
+// opened writes that a hole was found.
+func (l *loop) opened(ctx context.Context, h *hole.Hole) {
+	if h.Real() {
+		l.cfg.Metrics.holes.WithLabelValues(string(h.Reason)).Inc()
+		l.cfg.Logger.Warn("hole in the stream", "entity", h.Entity, "reason", h.Reason, "why", h.Why, "repair", h.Repair,
+			"records", h.Records, "after_replay_id", h.After)
+	}
+	l.audit(ctx, h, "opened", h.Why, nil)
 }
 
 // closeHoles closes what the stored position has passed.
@@ -149,6 +154,9 @@ func (l *loop) closeHoles(ctx context.Context) {
 
 // closed writes that a hole is closed, and what was read for it.
 func (l *loop) closed(ctx context.Context, h *hole.Hole, how string, more map[string]string) {
+	if h.Untold() { // it was closed sooner than told
+		l.opened(ctx, h)
+	}
 	if h.Real() {
 		l.cfg.Logger.Warn("hole closed", "entity", h.Entity, "reason", h.Reason, "calls", h.Calls, "records", h.Read)
 	}

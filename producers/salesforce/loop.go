@@ -64,6 +64,7 @@ type loop struct {
 	losses      []letter                // records of which the local state has nothing that can be read, found since the last input
 	reread      []handover.Key          // records of holes that were read in the step in hand
 	reconciler  reconciler
+	left        inherited                 // by former processes
 	hadColumns  map[string][]change.Field // that the last owner published, by entity
 	describeNow chan string               // entities whose fields are to be looked at
 	seen        meta                      // greatest epoch and positions in the topics

@@ -74,12 +74,12 @@ func (n *notes) begin(ctx context.Context) error {
 		return err
 	}
 	for _, object := range n.cfg.Notes.Objects {
-		p, err := n.lastPosition(ctx, "notes/"+object)
+		cursor, err := n.readCursor(ctx, object)
 		if err != nil {
 			return err
 		}
-		if p != nil && p.Poll != nil && p.Poll.CoveredUntil != nil && !n.book.fresh {
-			n.cursors[object] = p.Poll
+		if cursor != nil && !n.book.fresh {
+			n.cursors[object] = cursor
 		}
 	}
 	return nil
@@ -87,7 +87,12 @@ func (n *notes) begin(ctx context.Context) error {
 
 // poll publishes what changed since the last one.
 func (n *notes) poll(ctx context.Context, o noteObject) error {
-	if err := n.do(ctx, func() error { n.epoch = n.m.Epoch(); return nil }); err != nil {
+	begun, whole := n.now(), false
+	err := n.do(ctx, func() error {
+		n.epoch, whole = n.m.Epoch(), n.loop.book.SnapshotOpened(o.name, begun)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	if err := n.answerLate(ctx); err != nil {
@@ -100,7 +105,7 @@ func (n *notes) poll(ctx context.Context, o noteObject) error {
 	cursor := n.cursors[o.name]
 	var next *avro.Poll
 	switch {
-	case cursor == nil:
+	case cursor == nil, whole:
 		next, err = n.readAll(ctx, o, now)
 	case o.listed:
 		next, err = n.readListed(ctx, o, cursor, now)
@@ -120,7 +125,15 @@ func (n *notes) poll(ctx context.Context, o noteObject) error {
 	n.report(o.name, func(s *NoteStatus) {
 		*s = NoteStatus{Ready: true, Published: n.book.published[o.name], Covered: moment(*next.CoveredUntil)}
 	})
-	return n.writeCursor(ctx, o.name, next)
+	if err := n.writeCursor(ctx, o.name, next); err != nil || !whole {
+		return err
+	}
+	return n.do(ctx, func() error {
+		for _, h := range n.loop.book.SnapshotClosed(o.name, begun) {
+			n.closed(ctx, h, "all of "+o.name+" are read and compared", nil)
+		}
+		return nil
+	})
 }
 
 // report shows how far an object is.
@@ -213,13 +226,13 @@ func (n *notes) take(ctx context.Context, o noteObject, raw json.RawMessage, op 
 func (n *notes) writeCursor(ctx context.Context, object string, cursor *avro.Poll) error {
 	owner, owned := n.Task(), n.writer.Epoch()
 	p := avro.Position{
-		Org: n.org(), Source: "notes/" + object, Epoch: n.epoch, Owner: &owner, OwnerEpoch: &owned, Poll: cursor, UpdatedAt: n.now(),
+		Org: n.org(), Source: noteSource + object, Epoch: n.epoch, Owner: &owner, OwnerEpoch: &owned, Poll: cursor, UpdatedAt: n.now(),
 		SchemaFields: map[string][]string{}, Detail: map[string]string{},
 	}
 	value, err := p.Append(avro.Frame(nil, n.fixed.position))
 	if err != nil {
 		return err
 	}
-	key := n.org() + "/notes/" + object
+	key := n.org() + "/" + noteSource + object
 	return n.writer.Write(ctx, topic.Record{Topic: n.topics.position, Key: []byte(key), Value: value, Headers: n.stamp(n.epoch, "position.update", key)})
 }

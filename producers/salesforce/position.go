@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"time"
 
 	"crosswalk/internal/avro"
 	"crosswalk/internal/topic"
@@ -104,56 +102,10 @@ func nullable(n int64) *int64 {
 	return &n
 }
 
-// readPosition reads the last stored position; it is zero when there is none.
-func (l *loop) readPosition(ctx context.Context) (handover.Position, error) {
-	value, err := l.lastPosition(ctx, streamSource)
-	if err != nil || value == nil {
-		return handover.Position{}, err
-	}
-	var d detail
-	if err := json.Unmarshal([]byte(value.Detail[detailKey]), &d); err != nil {
-		return handover.Position{}, fmt.Errorf("read stored position of %s: %w: delete its record from %s to begin with a new snapshot",
-			l.org(), err, l.topics.position)
-	}
-	if d.Jobs != nil {
-		l.jobs = d.Jobs
-	}
-	maps.Copy(l.feeds, d.Feeds)
-	l.book = hole.NewBook(l.org(), d.Book)
-	l.stored, l.storedAt = d.Position, time.Now()
-	l.hadColumns, err = l.columnsOf(ctx, d.Schemas)
-	return d.Position, err
-}
-
 func (l *loop) schemaIDs() map[string]int {
 	ids := map[string]int{}
 	for name, e := range l.entities {
 		ids[name] = e.schemaID
 	}
 	return ids
-}
-
-// lastPosition returns the last record of a source, nil when there is none.
-func (l *loop) lastPosition(ctx context.Context, source string) (*avro.Position, error) {
-	key := l.org() + "/" + source
-	var last []byte
-	_, err := l.cfg.Kafka.ReadAll(ctx, []string{l.topics.position}, func(r topic.Record) error {
-		if string(r.Key) == key {
-			last = append(last[:0:0], r.Value...)
-		}
-		return nil
-	})
-	if err != nil || last == nil {
-		return nil, err
-	}
-	id, body, err := avro.Unframe(last)
-	if err != nil {
-		return nil, err
-	}
-	text, err := l.registered(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	p, err := avro.DecodePosition(text, body)
-	return &p, err
 }

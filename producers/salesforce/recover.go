@@ -50,6 +50,9 @@ func (l *loop) begin(ctx context.Context) (*control, error) {
 		l.codecs[e.schemaID] = e.codec
 		l.tellStrangers(e)
 	}
+	if err := l.inherit(ctx); err != nil {
+		return nil, err
+	}
 	position, err := l.readPosition(ctx)
 	if err != nil {
 		return nil, err
@@ -70,7 +73,7 @@ func (l *loop) begin(ctx context.Context) (*control, error) {
 		}
 	}
 	l.m = handover.New(position, handover.Config{
-		Records: l.records, SkipMargin: skipMargin.Milliseconds(), Seen: found.Epoch, Target: target,
+		Records: l.records, SkipMargin: skipMargin.Milliseconds(), Seen: max(found.Epoch, l.left.epoch), Target: target,
 	})
 	for _, name := range entities {
 		l.m.SetSchema(l.entities[name].schema)
@@ -90,6 +93,9 @@ const skipMargin = 15 * time.Minute
 func (l *loop) resume(ctx context.Context, position handover.Position, foreign []foreignRecord) error {
 	from := position.Resume()
 	switch now := l.now(); {
+	case l.left.lost != nil:
+		from = handover.ReplayAll
+		l.losePosition()
 	case position.Lineage == 0:
 		l.m.Begin(now)
 		from = handover.ReplayNew

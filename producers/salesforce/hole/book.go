@@ -110,12 +110,18 @@ func (b *Book) id(f Finding, now int64) string {
 // Untold returns the holes that were opened since the last call.
 func (b *Book) Untold() (out []*Hole) {
 	for _, h := range b.open {
-		if !h.told {
-			h.told = true
+		if h.Untold() {
 			out = append(out, h)
 		}
 	}
 	return out
+}
+
+// Untold reports whether nobody was told yet that the hole was opened, and counts as telling.
+func (h *Hole) Untold() bool {
+	untold := !h.told
+	h.told = true
+	return untold
 }
 
 // Read counts one call that asked for records of an entity by id.

@@ -23,6 +23,7 @@ const (
 	Overflow         Reason = "overflow"          // GAP_OVERFLOW (H10)
 	Wildcard         Reason = "wildcard"          // a record id such as 001* (H10)
 	ExpiredPosition  Reason = "expired_position"  // the position is older than the retention (S4)
+	DamagedPosition  Reason = "damaged_position"  // the stored position cannot be read
 	RefusedReplayID  Reason = "refused_replay_id" // Salesforce does not know the position any more
 	Silence          Reason = "silence"           // H16
 	UnknownDeletions Reason = "unknown_deletions" // the list of deletions does not reach back far enough (H15)
