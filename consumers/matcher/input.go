@@ -28,16 +28,16 @@ func (s *session) take(ctx context.Context, r *topic.Record) error {
 		s.observe(r)
 		return nil
 	}
-	in, err := inputOf(kind, r)
+	in, made, err := inputOf(kind, r)
 	verdict := join.Refused
 	if err == nil {
 		verdict, err = s.engine.Apply(in)
 	}
-	return s.judge(ctx, kind, r, verdict, err)
+	return s.judge(ctx, kind, r, made, verdict, err)
 }
 
-// judge does what follows from what became of an input.
-func (s *session) judge(ctx context.Context, kind join.Kind, r *topic.Record, verdict join.Verdict, err error) error {
+// judge does what follows from what became of an input that tells of a change made then.
+func (s *session) judge(ctx context.Context, kind join.Kind, r *topic.Record, made int64, verdict join.Verdict, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // not the record's fault
 	}
@@ -47,7 +47,7 @@ func (s *session) judge(ctx context.Context, kind join.Kind, r *topic.Record, ve
 	if verdict == join.Refused {
 		return s.refuse(ctx, r, err)
 	}
-	s.refresh(kind, r)
+	s.refresh(kind, made)
 	return nil
 }
 
@@ -56,75 +56,84 @@ var (
 	errBadKey = errors.New("the record's key is not valid UTF-8")
 )
 
-// inputOf is the record as the join sees it.
-func inputOf(kind join.Kind, r *topic.Record) (join.Input, error) {
+// inputOf is the record as the join sees it, and when the change that it tells of was made, in milliseconds.
+func inputOf(kind join.Kind, r *topic.Record) (in join.Input, made int64, err error) {
 	if len(r.Key) == 0 {
-		return join.Input{}, errNoKey
+		return in, 0, errNoKey
 	}
 	if !utf8.Valid(r.Key) {
-		return join.Input{}, errBadKey
+		return in, 0, errBadKey
 	}
-	v, err := VersionOf(r)
-	return join.Input{Kind: kind, Key: r.Key, Value: r.Value, Version: v, Time: r.Time.UnixMilli()}, err
+	s := stampOf(r)
+	v, err := s.version(r.Offset)
+	return join.Input{Kind: kind, Key: r.Key, Value: r.Value, Version: v, Time: r.Time.UnixMilli()}, s.made(r.Time), err
+}
+
+// stamp is those of a record's headers that say which version it is and of when; nil is a header that it does not have.
+type stamp struct{ epoch, rev, asOf, time []byte }
+
+func stampOf(r *topic.Record) (s stamp) {
+	for i := range r.Headers {
+		switch h := &r.Headers[i]; h.Key {
+		case "epoch":
+			s.epoch = h.Value
+		case "rev":
+			s.rev = h.Value
+		case "asof":
+			s.asOf = h.Value
+		case "ce_time":
+			s.time = h.Value
+		}
+	}
+	return s
 }
 
 // VersionOf reads a record's version. One without any has epoch 1 and its offset (R1).
-func VersionOf(r *topic.Record) (change.Version, error) {
-	v := change.Version{Epoch: 1, Rev: r.Offset}
-	found := 0
-	for i := range r.Headers {
-		h := &r.Headers[i]
-		var at *int64
-		switch h.Key {
-		case "epoch":
-			at = &v.Epoch
-		case "rev":
-			at = &v.Rev
-		default:
-			continue
-		}
-		n, err := strconv.ParseInt(string(h.Value), 10, 64)
-		if err != nil {
-			return change.Version{}, fmt.Errorf("header %s is %q, not a number", h.Key, h.Value)
-		}
-		*at = n
-		found++
+func VersionOf(r *topic.Record) (change.Version, error) { return stampOf(r).version(r.Offset) }
+
+func (s stamp) version(offset int64) (v change.Version, err error) {
+	switch {
+	case s.epoch == nil && s.rev == nil:
+		return change.Version{Epoch: 1, Rev: offset}, nil
+	case s.epoch == nil || s.rev == nil:
+		return v, errors.New("of the headers epoch and rev there is only one")
 	}
-	if found == 1 {
-		return change.Version{}, errors.New("of the headers epoch and rev there is only one")
+	if v.Epoch, err = strconv.ParseInt(string(s.epoch), 10, 64); err != nil {
+		return change.Version{}, fmt.Errorf("header epoch is %q, not a number", s.epoch)
+	}
+	if v.Rev, err = strconv.ParseInt(string(s.rev), 10, 64); err != nil {
+		return change.Version{}, fmt.Errorf("header rev is %q, not a number", s.rev)
 	}
 	return v, nil
 }
 
-// refresh notes how new the record's side is now.
-func (s *session) refresh(kind join.Kind, r *topic.Record) {
+// made is when the change that the record tells of was made, or the read of it was started, as its headers say; else when the
+// record was written. In milliseconds.
+func (s stamp) made(written time.Time) int64 {
+	newest := int64(0)
+	if s.asOf != nil {
+		if n, err := strconv.ParseInt(string(s.asOf), 10, 64); err == nil {
+			newest = max(newest, n)
+		}
+	}
+	if s.time != nil {
+		if t, err := time.Parse(time.RFC3339Nano, string(s.time)); err == nil {
+			newest = max(newest, t.UnixMilli())
+		}
+	}
+	if newest == 0 {
+		return written.UnixMilli()
+	}
+	return newest
+}
+
+// refresh notes how new the side of an input is now.
+func (s *session) refresh(kind join.Kind, made int64) {
 	side := &s.now.Freshness.Salesforce
 	if kind == join.Customer {
 		side = &s.now.Freshness.ERP
 	}
-	*side = max(*side, timeOf(r))
-}
-
-// timeOf is when the change that the record tells of was made, or the read of it was started, as its headers say; else
-// when the record was written. In milliseconds.
-func timeOf(r *topic.Record) int64 {
-	newest := int64(0)
-	for i := range r.Headers {
-		switch h := &r.Headers[i]; h.Key {
-		case "asof":
-			if n, err := strconv.ParseInt(string(h.Value), 10, 64); err == nil {
-				newest = max(newest, n)
-			}
-		case "ce_time":
-			if t, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil {
-				newest = max(newest, t.UnixMilli())
-			}
-		}
-	}
-	if newest == 0 {
-		return r.Time.UnixMilli()
-	}
-	return newest
+	*side = max(*side, made)
 }
 
 // refuse sends a record that cannot be decoded to the dead-letter topic, as it came, with where it came from and why (R4).

@@ -39,6 +39,7 @@ type piece struct {
 
 type read struct {
 	input   join.Input
+	made    int64 // when the change that it tells of was made
 	reading join.Reading
 	err     error // the record is no input that the join could be given
 }
@@ -85,7 +86,7 @@ func (s *session) decode(p *piece, part []topic.Record) {
 	p.records, p.read, p.room = part, p.read[:0], p.room[:0]
 	for i := range part {
 		var x read
-		x.input, x.err = inputOf(s.names.kind(part[i].Topic), &part[i])
+		x.input, x.made, x.err = inputOf(s.names.kind(part[i].Topic), &part[i])
 		if x.err == nil {
 			x.reading, p.room = s.engine.Read(x.input, p.room)
 		}
@@ -103,7 +104,7 @@ func (s *session) takePiece(ctx context.Context, p piece) error {
 		if err == nil {
 			verdict, err = s.engine.Take(x.input, x.reading)
 		}
-		if err := s.judge(ctx, kind, &p.records[i], verdict, err); err != nil {
+		if err := s.judge(ctx, kind, &p.records[i], x.made, verdict, err); err != nil {
 			return err
 		}
 	}
