@@ -48,9 +48,15 @@ func (e *Engine) lookAtRecords(hashes []uint32) {
 		g := e.records.at(id).group
 		if parent := e.records.at(id).parent; parent != 0 {
 			g = e.records.at(parent).group
+			sum += uint32(e.blobs.memory(e.records.at(parent).blob)[0])
 		}
 		if g != 0 {
-			sum += e.groups.at(g).customers.n
+			sum += e.groups.at(g).blob
+		}
+	}
+	for _, id := range ids {
+		if g := e.records.at(id).group; g != 0 {
+			sum += uint32(e.blobs.memory(e.groups.at(g).blob)[0])
 		}
 	}
 	e.looked += sum
@@ -72,6 +78,13 @@ func (e *Engine) lookAtViews(ids []uint32) {
 		sum += e.records.at(id).related.ref[0]
 	}
 	members := len(shown)
+	for i := 0; i < members; i += 2 {
+		r := e.records.at(shown[i])
+		sum += uint32(e.blobs.memory(e.groups.at(r.group).blob)[0])
+		if pub := r.pub[slotView]; pub != 0 {
+			sum += e.published.at(pub).rev
+		}
+	}
 	for _, id := range shown[:members] {
 		shown = append(shown, firstOf(e.lists.items(&e.records.at(id).related), lookedAtContacts)...)
 	}
@@ -110,6 +123,24 @@ func (e *Engine) lookAtBlobs(ids []uint32) {
 		sum += e.records.at(id).blob
 	}
 	e.looked += sum + e.lookAtValues(ids)
+}
+
+// lookAtTold looks at what the log will have of what is published of records.
+func (e *Engine) lookAtTold(ids []uint32) {
+	sum := uint32(0)
+	for _, id := range ids {
+		sum += e.records.at(id).blob
+	}
+	for _, id := range ids {
+		r := e.records.at(id)
+		sum += uint32(e.blobs.memory(r.blob)[0])
+		for _, pub := range r.pub {
+			if pub != 0 {
+				sum += e.published.at(pub).rev
+			}
+		}
+	}
+	e.looked += sum
 }
 
 // lookAtFound looks at what entries of the log are about, and at what they belong to.

@@ -62,7 +62,10 @@ func (e *Engine) Commit(s Store, extra ...Pair) error {
 		}
 		w.record(id)
 	}
-	for _, id := range e.unsavedTold {
+	for i, id := range e.unsavedTold {
+		if i%AheadOf == 0 {
+			e.lookAtTold(firstOf(e.unsavedTold[i:], AheadOf))
+		}
 		r := e.records.at(id)
 		if r.is(told0) {
 			w.published(Unmatched, id)

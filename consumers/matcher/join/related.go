@@ -10,10 +10,14 @@ import (
 // moveContact brings a Contact to the Account that it names now (R16). The Account need not be there yet.
 func (e *Engine) moveContact(id uint32, before record, f facts) {
 	parent := uint32(0)
-	if f.live && f.hasParent {
+	old := before.parent
+	switch {
+	case !f.live || !f.hasParent:
+	case old != 0 && string(e.key(old)) == f.parent:
+		parent = old
+	default:
 		parent = e.place(Account, []byte(f.parent))
 	}
-	old := before.parent
 	if old != parent {
 		if old != 0 {
 			e.lists.remove(&e.records.at(old).related, id, e.keyOrder)
