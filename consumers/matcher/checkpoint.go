@@ -105,7 +105,7 @@ func (d disk) wipe() error {
 }
 
 func readCheckpoint(s join.Store) (c checkpoint, ok bool, err error) {
-	text, ok, err := s.Get(checkpointKey)
+	text, ok, err := s.Append(nil, checkpointKey)
 	if err != nil || !ok {
 		return c, false, err
 	}

@@ -2,10 +2,10 @@ package join
 
 import "crosswalk/consumers/matcher/rule"
 
-// block is one block of the log as it was read, or why it could not be.
+// block is one block of the log as it was read, or why it could not be. When it is restored, its memory is used again.
 type block struct {
 	number  uint32
-	size    int64
+	bytes   []byte
 	entries []found
 	chunk   []byte // the blobs of its records, as the arena keeps them; nil: the arena has to take them one by one
 	err     error
@@ -25,22 +25,20 @@ type found struct {
 
 const nowhere = ^uint32(0)
 
-// usualEntry is about what an entry takes.
-const usualEntry = 256
-
 // readBlock reads and decodes a block, and finds out what it can: it runs beside what restores others, and only reads what
 // stays as it is meanwhile.
-func (e *Engine) readBlock(s Store, number uint32) block {
-	bytes, ok, err := s.Get(blockKey(number))
-	if err == nil && !ok {
-		err = errDamaged
+func (e *Engine) readBlock(s Store, b *block) {
+	ok := false
+	b.bytes, ok, b.err = s.Append(b.bytes[:0], blockKey(b.number))
+	b.entries, b.chunk = b.entries[:0], nil
+	if b.err == nil && !ok {
+		b.err = errDamaged
 	}
-	b := block{number: number, size: int64(len(bytes)), entries: make([]found, 0, len(bytes)/usualEntry), err: err}
-	if err != nil {
-		return b
+	if b.err != nil {
+		return
 	}
 	room := 0
-	b.err = eachEntry(bytes, func(x entry) error {
+	b.err = eachEntry(b.bytes, func(x entry) error {
 		y := found{entry: x, blobAt: nowhere}
 		switch {
 		case x.topic == Ambiguous && x.tag == entryAmbiguous:
@@ -60,7 +58,6 @@ func (e *Engine) readBlock(s Store, number uint32) block {
 	if e.memory.limit == 0 {
 		b.fill(room)
 	}
-	return b
 }
 
 // lookInto learns where a live record belongs, unless it takes a schema to know that.

@@ -25,9 +25,9 @@ var errFull = errors.New("no space left on device")
 
 func newMemory() *memory { return &memory{m: map[string][]byte{}, allow: -1} }
 
-func (s *memory) Get(key []byte) ([]byte, bool, error) {
+func (s *memory) Append(dst, key []byte) ([]byte, bool, error) {
 	v, ok := s.m[string(key)]
-	return v, ok, nil
+	return append(dst, v...), ok, nil
 }
 
 func (s *memory) Scan(prefix []byte, fn func(key, value []byte) error) error {

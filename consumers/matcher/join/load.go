@@ -15,7 +15,7 @@ import (
 func (e *Engine) Load(s Store, link *customer.Link) (bool, error) {
 	e.setLink(link)
 	e.memory.store = s
-	head, ok, err := s.Get(logKey)
+	head, ok, err := s.Append(nil, logKey)
 	if err != nil || !ok || len(head) == 0 || head[0] != logFormat {
 		return false, err
 	}
@@ -28,7 +28,7 @@ func (e *Engine) Load(s Store, link *customer.Link) (bool, error) {
 	}
 	e.digests.use(key)
 	e.byRecord.expect(int(d.uvarint()))
-	known, _, err := s.Get(shapesKey)
+	known, _, err := s.Append(nil, shapesKey)
 	if err != nil {
 		return false, err
 	}
@@ -47,15 +47,25 @@ func (e *Engine) Load(s Store, link *customer.Link) (bool, error) {
 	return true, nil
 }
 
+// blocksAhead is how many blocks wait to be restored.
+const blocksAhead = 4
+
 // readBack restores what the blocks hold, the last one first. What a block says by itself is found out beside the restoring
 // of others, see readBlock.
 func (e *Engine) readBack(s Store) error {
-	blocks, stop := make(chan block, 4), make(chan struct{})
+	blocks, spent, stop := make(chan block, blocksAhead), make(chan block, blocksAhead+2), make(chan struct{})
 	go func() {
 		defer close(blocks)
 		for n := e.log.next; n > e.log.first; n-- {
+			var b block
 			select {
-			case blocks <- e.readBlock(s, n-1):
+			case b = <-spent:
+			default:
+			}
+			b.number = n - 1
+			e.readBlock(s, &b)
+			select {
+			case blocks <- b:
 			case <-stop:
 				return
 			}
@@ -67,8 +77,9 @@ func (e *Engine) readBack(s Store) error {
 			continue // until the reading has ended
 		}
 		if err = b.err; err == nil {
-			e.log.size += b.size
+			e.log.size += int64(len(b.bytes))
 			err = e.restoreBlock(b)
+			spent <- b
 		}
 		if err != nil {
 			close(stop)

@@ -32,7 +32,8 @@ type Pair struct{ Key, Value []byte }
 
 // Store keeps keys and values on disk.
 type Store interface {
-	Get(key []byte) (value []byte, ok bool, err error)
+	// Append appends the value under a key to dst, and reports whether there is one.
+	Append(dst, key []byte) (value []byte, ok bool, err error)
 	// Scan calls fn for each key with the prefix, ascending. The slices are valid during the call.
 	Scan(prefix []byte, fn func(key, value []byte) error) error
 	// Write sets and drops keys in one atomic and durable write (R33). It keeps no slice that it is given.
@@ -229,10 +230,12 @@ func (w *logWriter) name(b []byte) {
 // returns the first block that stays.
 func (w *logWriter) clean() (first uint32) {
 	first = w.log.first
+	var block []byte
 	for first < w.log.next && w.err == nil && w.log.size+w.produced()-w.dropped > 2*w.liveBytes()+logSlack &&
 		w.dropped < 2*w.produced()+blockBytes {
 		key := blockKey(first)
-		block, _, err := w.store.Get(key)
+		var err error
+		block, _, err = w.store.Append(block[:0], key)
 		w.note(err)
 		w.note(eachEntry(block, func(x entry) error { return w.keepEntry(first, x) }))
 		w.dropped += int64(len(block))

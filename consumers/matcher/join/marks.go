@@ -81,7 +81,7 @@ func (w *logWriter) saveMarks() {
 
 // loadMarks makes the marks again that the log has.
 func (e *Engine) loadMarks(s Store) error {
-	b, _, err := s.Get(marksKey)
+	b, _, err := s.Append(nil, marksKey)
 	if err != nil || len(b) == 0 {
 		return err
 	}

@@ -34,7 +34,7 @@ func (m *memory) get(n uint32) ([]byte, error) {
 	if slot.bytes != nil && slot.number == n {
 		return slot.bytes, nil
 	}
-	b, ok, err := m.store.Get(blockKey(n))
+	b, ok, err := m.store.Append(nil, blockKey(n))
 	if err != nil {
 		return nil, err
 	}
