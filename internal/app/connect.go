@@ -5,18 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"crosswalk/internal/approval"
 	"crosswalk/internal/config"
 	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 )
-
-// approvalTime is how long a person may take: as long as Salesforce keeps an approval code (facts 1.2).
-const approvalTime = 15 * time.Minute
 
 // ConnectOptions say how a person is led through the approval.
 type ConnectOptions struct {
@@ -121,21 +118,20 @@ var errNobody = errors.New("nobody approved in time; run crosswalk connect again
 // approve leads through one attempt: the first answer that belongs to it decides, whether it came to the callback or was
 // pasted.
 func approve(ctx context.Context, tokens *sfapi.TokenSource, where *callback, opts ConnectOptions) (sfapi.Token, error) {
-	login, err := tokens.NewLogin()
+	attempt, err := approval.New(tokens)
 	if err != nil {
 		return sfapi.Token{}, err
 	}
 	limit := opts.Timeout
 	if limit <= 0 {
-		limit = approvalTime
+		limit = approval.Life
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errNobody)
 	defer cancel()
-	t := &attempt{tokens: tokens, login: login, over: make(chan struct{})}
 	waiting := ""
 	if where.listener != nil {
 		waiting = where.redirect
-		server := &http.Server{Handler: t.page(ctx, where.path), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+		server := &http.Server{Handler: attempt.Page(ctx, where.path), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
 		go func() { _ = server.Serve(where.listener) }() // ends by Shutdown
 		defer func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -145,65 +141,14 @@ func approve(ctx context.Context, tokens *sfapi.TokenSource, where *callback, op
 			}
 		}()
 	}
-	opts.Approve(login.URL, waiting)
+	opts.Approve(attempt.URL(), waiting)
 	if opts.Pasted != nil {
-		go t.read(ctx, opts.Pasted, opts.Again, where.listener != nil)
+		go readAnswers(ctx, attempt, opts.Pasted, opts.Again, where.listener != nil)
 	}
 	select {
-	case <-t.over:
-		return t.token, t.err
+	case <-attempt.Over():
+		return attempt.Result()
 	case <-ctx.Done():
 		return sfapi.Token{}, context.Cause(ctx)
-	}
-}
-
-// callback is where the browser is sent after the approval.
-type callback struct {
-	redirect string       // as registered with the app
-	path     string       // of the redirect
-	listener net.Listener // nil when the callback is not this machine's: the answer is pasted then
-}
-
-// defaultCallback is used when neither the configuration nor a flag names one.
-const defaultCallback = "localhost:8400"
-
-// openCallback listens at the redirect URL's address when that is a loopback one, or at listen when that is given (a proxy
-// or a container's published port may stand between). Without a redirect URL it is http://localhost:PORT/callback.
-func openCallback(ctx context.Context, redirect, listen string) (*callback, error) {
-	if redirect == "" && listen == "" {
-		listen = defaultCallback
-	}
-	where := &callback{redirect: redirect, path: "/callback"}
-	if redirect != "" {
-		host, path, err := callbackAddress(redirect)
-		if err != nil {
-			return nil, err
-		}
-		where.path = path
-		if listen == "" {
-			listen = host
-		}
-	}
-	if listen == "" {
-		return where, nil
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
-	if err != nil {
-		return nil, fmt.Errorf("wait for the callback at %s: %w; stop what listens there, or register another callback with the app and set it as orgs[].salesforce.auth.redirect_url", listen, err)
-	}
-	where.listener = l
-	if redirect == "" {
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
-		where.redirect = "http://localhost:" + port + where.path
-	}
-	return where, nil
-}
-
-func (c *callback) close() {
-	if c.listener != nil {
-		_ = c.listener.Close() // closed already when it was served
 	}
 }

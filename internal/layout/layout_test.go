@@ -22,6 +22,7 @@ var leaves = []string{"internal/change", "internal/customer", "internal/nearest"
 var clients = map[string][]string{
 	"internal/config":   {"internal/sfapi"}, // which fields cannot be left out
 	"internal/sfapi":    nil,
+	"internal/approval": {"internal/sfapi"}, // a person's part in a login
 	"internal/bayeux":   nil,
 	"internal/avro":     nil,
 	"internal/registry": {"internal/avro/schema"}, // what can read what is a question of schemas alone

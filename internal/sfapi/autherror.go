@@ -59,12 +59,21 @@ func (e *AuthError) Next() Next {
 	return NextStop
 }
 
+// NotConnected reports that nothing is stored to log in with: nobody was asked.
+func (e *AuthError) NotConnected() bool { return e.Code == codeNotConnected }
+
+// NeedsApproval reports a refusal of the web server flow that a person may end by approving once more in a browser: nothing is stored,
+// or what is stored is no longer accepted (facts 1.4).
+func (e *AuthError) NeedsApproval() bool {
+	return e.NotConnected() || e.Code == "invalid_grant" && e.Next() == NextStop
+}
+
 // Where things are in Salesforce Setup, for External Client Apps and for classic connected apps.
 const (
 	clickPolicies = "External Client App: Setup > External Client App Manager > the app > Policies; connected app: Setup > App Manager > the app > Manage > Edit Policies"
 	clickSettings = "External Client App: Setup > External Client App Manager > the app > Settings > OAuth Settings; connected app: Setup > App Manager > the app > View"
 	clickUser     = "Setup > Users > the user"
-	runConnect    = "run crosswalk connect"
+	runConnect    = "click Connect in the console or run crosswalk connect"
 )
 
 // refusal is one row: which answers it is for, what they mean, what to do. text is matched in lower case.
@@ -80,18 +89,18 @@ var refusals = []refusal{
 	{"invalid_client", "", "the consumer secret is wrong; copy auth.client_secret anew (" + clickSettings + ")"},
 	{"invalid_client_credentials", "", "the consumer secret is wrong; copy auth.client_secret anew (" + clickSettings + ")"},
 	{"invalid_request", "code challenge", "the app requires PKCE and the request had none; open exactly the address that crosswalk connect prints"},
-	{"invalid_request", "verifier", "the code was asked for by another run of connect; " + runConnect + " again and finish in the same run"},
+	{"invalid_request", "verifier", "the code was asked for by another run of connect; " + runConnect + " once more and finish in the same run"},
 	{"invalid_request", "https", "Salesforce speaks https only; write login_url with https://"},
 	{"invalid_request", "post", "a proxy on the way turned the request into another method; let the program reach the login host directly"},
 	{"invalid_request", "out-of-band", "the app's callback may not be out of band; register a callback address (" + clickSettings + ") and set it as auth.redirect_url"},
 	{"invalid_request", "", "Salesforce found the login request incomplete; check auth.flow and the keys that it needs"},
 	{"redirect_uri_missing", "", "no callback was sent; set auth.redirect_url to a callback of the app (" + clickSettings + ")"},
 	{"redirect_uri_mismatch", "", "the callback is not one of the app's; register it there, equal character for character (" + clickSettings + ")"},
-	{"access_denied", "", "the approval was declined in the browser; " + runConnect + " again and choose Allow"},
+	{"access_denied", "", "the approval was declined in the browser; " + runConnect + " once more and choose Allow"},
 	{"immediate_unsuccessful", "", "an approval without a page was asked for and is not possible; " + runConnect + " and approve in the browser"},
 	{"invalid_scope", "", "the app does not offer the scopes api and refresh_token; add both (" + clickSettings + ")"},
 	{"unsupported_grant_type", "", "the app or host does not offer this flow; enable it (" + clickSettings + ") or choose another auth.flow"},
-	{"invalid_grant", "expired access/refresh token", "the stored approval is no longer valid (revoked, expired by the app's policy, replaced by a sixth login of this user, or used by a second program); " + runConnect + " again, and see the refresh token policy (" + clickPolicies + ")"},
+	{"invalid_grant", "expired access/refresh token", "the stored approval is no longer valid (revoked, expired by the app's policy, replaced by a sixth login of this user, or used by a second program); " + runConnect + " once more, and see the refresh token policy (" + clickPolicies + ")"},
 	{"invalid_grant", "invalid password", "user name, password or security token is wrong; check them, and that sandbox users log in at test.salesforce.com or My Domain"},
 	{"invalid_grant", "invalid user credentials", "user name, password or security token is wrong; check them, and that sandbox users log in at test.salesforce.com or My Domain"},
 	{"invalid_grant", "authentication failure", "user name, password or security token is wrong, or the org blocks this flow, as new orgs do; check them, that sandbox users log in at test.salesforce.com or My Domain, and Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows, or use flow web_server"},
@@ -99,8 +108,8 @@ var refusals = []refusal{
 	{"invalid_grant", "approved this consumer", "the user was never allowed to use this app; set Permitted Users to admin approved and add the user's profile or permission set (" + clickPolicies + "), and check that login_url is the user's own org"},
 	{"invalid_grant", "invalid assertion", "the signature does not fit the app's certificate; upload the certificate that belongs to auth.private_key_file (" + clickSettings + " > Use digital signatures)"},
 	{"invalid_grant", "audience", "the assertion names the wrong host; use login_url https://login.salesforce.com, or https://test.salesforce.com or My Domain for a sandbox"},
-	{"invalid_grant", "authorization code", "the approval code is late, was used before or belongs to another app; " + runConnect + " again and finish within a few minutes"},
-	{"invalid_grant", "verifier", "the code was asked for by another run of connect; " + runConnect + " again and finish in the same run"},
+	{"invalid_grant", "authorization code", "the approval code is late, was used before or belongs to another app; " + runConnect + " once more and finish within a few minutes"},
+	{"invalid_grant", "verifier", "the code was asked for by another run of connect; " + runConnect + " once more and finish in the same run"},
 	{"invalid_grant", "not supported on this domain", "client credentials are served by My Domain only; set login_url to it (Setup > My Domain)"},
 	{"invalid_grant", "no client credentials user", "the app has no user to run as; set Run As (" + clickPolicies + " > Client Credentials Flow)"},
 	{"invalid_grant", "inactive", "the user is deactivated; activate it (" + clickUser + ") or log in as another"},

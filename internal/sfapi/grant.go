@@ -21,7 +21,7 @@ const assertionLife = 3 * time.Minute
 // grant obtains a token by the configured flow. Network errors, 429 and 5xx are repeated; every other refusal is final.
 func (s *TokenSource) grant(ctx context.Context, refresh secret.String) (Token, error) {
 	if s.cfg.Auth.Flow == WebServer && refresh == "" {
-		return Token{}, &AuthError{Op: "log in", Host: s.cfg.Auth.LoginURL, Code: codeNotConnected, Description: "no approval is stored for this org"}
+		return Token{}, s.notConnected()
 	}
 	return s.request(ctx, "log in", func(ctx context.Context) (*oauth2.Token, error) {
 		auth, conf := s.cfg.Auth, s.cfg.Auth.oauth()
@@ -44,6 +44,10 @@ func (s *TokenSource) grant(ctx context.Context, refresh secret.String) (Token, 
 			return assertion.TokenSource(ctx).Token()
 		}
 	})
+}
+
+func (s *TokenSource) notConnected() *AuthError {
+	return &AuthError{Op: "log in", Host: s.cfg.Auth.LoginURL, Code: codeNotConnected, Description: "no approval is stored for this org"}
 }
 
 // request makes one grant, repeating what may pass, and checks its reply.
