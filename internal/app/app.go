@@ -78,6 +78,8 @@ type App struct {
 	metrics *prometheus.Registry
 	parts   *metrics
 
+	callback string // where the console of this process takes approvals; empty when it has none
+
 	mu       sync.Mutex
 	perOrg   map[string]*orgMetrics
 	statuses map[string]map[string]func() any // org -> component -> what it says of itself

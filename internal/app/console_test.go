@@ -19,10 +19,10 @@ func TestPageKnowsTheStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for variable, status := range map[string]any{"m": matcher.Status{}, "s": salesforce.Status{}, "n": salesforce.SnapshotStatus{}} {
+	for variable, status := range map[string]any{"m": matcher.Status{}, "s": salesforce.Status{}, "n": salesforce.SnapshotStatus{}, "c": Approval{}} {
 		known := map[string]bool{}
-		for i, kind := 0, reflect.TypeOf(status); i < kind.NumField(); i++ {
-			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(status)) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			known[name] = true
 		}
 		read := regexp.MustCompile(`\b`+variable+`\.([a-z_]+)`).FindAllSubmatch(page, -1)

@@ -123,7 +123,7 @@ func (g *ground) erp(ctx context.Context, org *config.Org) result {
 	case len(names) > 0:
 		return good("%s; %s is still empty", sources, name)
 	}
-	return wrong("connect the ERP first, for without customers nothing can match: add orgs[].erp.sources[] with the columns of its file, then crosswalk erp import FILE --full", "%s is empty and %s", name, sources)
+	return wrong(erpFirst, "%s is empty and %s", name, sources)
 }
 
 // holds reports whether a topic has a record.

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"crosswalk/consumers/matcher"
+	"crosswalk/internal/approval"
 	"crosswalk/internal/config"
 	"crosswalk/internal/registry"
 	"crosswalk/internal/sfapi"
@@ -24,6 +25,7 @@ type metrics struct {
 
 // orgMetrics are those that each org has for itself, under the label org, and what all that call the org know of its quotas.
 type orgMetrics struct {
+	approval   *approval.Metrics
 	budget     *sfapi.Budget
 	sfapi      *sfapi.Metrics
 	salesforce *salesforce.Metrics
@@ -35,7 +37,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 func newOrgMetrics(reg prometheus.Registerer, name string) *orgMetrics {
 	labelled := prometheus.WrapRegistererWith(prometheus.Labels{"org": name}, reg)
-	return &orgMetrics{budget: sfapi.NewBudget(sfapi.DefaultProbes), sfapi: sfapi.NewMetrics(labelled), salesforce: salesforce.NewMetrics(labelled)}
+	return &orgMetrics{approval: approval.NewMetrics(labelled), budget: sfapi.NewBudget(sfapi.DefaultProbes), sfapi: sfapi.NewMetrics(labelled), salesforce: salesforce.NewMetrics(labelled)}
 }
 
 // orgMetrics returns the org's, made when they are first asked for.

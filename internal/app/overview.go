@@ -32,6 +32,9 @@ func overview(components map[string]any, now time.Time) []Line {
 	if s, ok := components[Salesforce].(salesforce.Status); ok {
 		o.reading(&s)
 	}
+	if c, ok := components[connecting].(Approval); ok && c.Awaited {
+		o.urgent("Approval in Salesforce", c.Why)
+	}
 	if sources, ok := components[ERP].(map[string]erp.State); ok {
 		o.sources(sources)
 	}

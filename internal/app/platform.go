@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"crosswalk/internal/approval"
 	"crosswalk/internal/broker"
 	"crosswalk/internal/config"
 	"crosswalk/internal/console"
@@ -29,6 +30,7 @@ type platform struct {
 
 	broker       *broker.Broker   // nil unless embedded in this process
 	schemaServer *registry.Server // nil unless embedded in this process
+	desk         *approval.Desk   // takes approvals in the console; nil when this process serves none
 	served       chan struct{}    // closed when the console has stopped
 	closers      []func()
 }
@@ -130,7 +132,8 @@ func (p *platform) serve(a *App, wanted bool) error {
 
 // listen serves the console and the embedded registry on an address, in the background, until close.
 func (p *platform) listen(a *App, address string) error {
-	cfg := console.Config{Listen: address, Gatherer: a.metrics, Status: func() any { return a.status(p) }, Logger: a.log}
+	p.desk = approval.NewDesk()
+	cfg := console.Config{Listen: address, Gatherer: a.metrics, Status: func() any { return a.status(p) }, First: p.desk.First, Logger: a.log}
 	if p.schemaServer != nil {
 		cfg.Registry = http.Handler(p.schemaServer)
 	}
@@ -139,6 +142,9 @@ func (p *platform) listen(a *App, address string) error {
 		return err
 	}
 	p.endpoints.Console = server.URL()
+	if a.callback, err = consoleCallback(server.URL()); err != nil {
+		return err
+	}
 	if p.schemaServer != nil {
 		p.endpoints.Registry = server.URL()
 		p.registry = registry.NewClient(server.URL(), registry.WithMetrics(a.parts.registry))

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ func (a *App) auth(org *config.Org) (sfapi.Auth, error) {
 	auth := sfapi.Auth{
 		Flow: sfapi.Flow(s.Auth.Flow), LoginURL: s.LoginURL, ClientID: s.Auth.ClientID, ClientSecret: s.Auth.ClientSecret,
 		Username: s.Auth.Username, Password: s.Auth.Password, SecurityToken: s.Auth.SecurityToken,
-		RedirectURL: s.Auth.RedirectURL, RefreshToken: s.Auth.RefreshToken, AllowAnyHost: s.AllowAnyHost,
+		RedirectURL: cmp.Or(s.Auth.RedirectURL, a.callback), RefreshToken: s.Auth.RefreshToken, AllowAnyHost: s.AllowAnyHost,
 	}
 	if s.Auth.PrivateKeyFile != "" {
 		key, err := sfapi.ReadPrivateKey(s.Auth.PrivateKeyFile)

@@ -69,10 +69,20 @@ func (a *App) salesforceTask(p *platform, org *config.Org) (task, error) {
 	if err != nil {
 		return task{}, err
 	}
-	a.reports(org, Salesforce, func() any { return producer.Status() })
+	place, err := a.askApproval(p, org, tokens)
+	if err != nil {
+		return task{}, err
+	}
+	a.reports(org, Salesforce, func() any {
+		status := producer.Status()
+		if place != nil && place.Status().Awaited {
+			status.Phase = awaitingApproval
+		}
+		return status
+	})
 	return task{name: producer.Task(), run: func(ctx context.Context) error {
 		defer tokens.Settle()
-		return producer.Run(ctx)
+		return runApproved(ctx, place, tokens, producer.Run)
 	}}, nil
 }
 

@@ -29,7 +29,9 @@ type Config struct {
 	Gatherer prometheus.Gatherer // for /metrics
 	Status   func() any          // for /api/status, marshalled as JSON; must be safe to call at any time
 	Registry http.Handler        // the embedded schema registry; nil when a real one is used
-	Logger   *slog.Logger        //
+	// First is asked before all others and hands on what is not its own; nil: nobody.
+	First  func(next http.Handler) http.Handler
+	Logger *slog.Logger
 }
 
 // Server is a bound console. Nothing is answered before Run.
@@ -61,7 +63,9 @@ func Listen(cfg Config) (*Server, error) {
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'")
+		// No form-action: browsers hold each hop of a redirect to it, and where a login leads is Salesforce's, or the company's, to say.
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if _, err := w.Write(page); err != nil {
 			cfg.Logger.Debug("write page", "error", err)
 		}
@@ -71,7 +75,11 @@ func Listen(cfg Config) (*Server, error) {
 			mux.Handle(path, cfg.Registry)
 		}
 	}
-	return &Server{listener: l, http: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}, nil
+	var handler http.Handler = mux
+	if cfg.First != nil {
+		handler = cfg.First(mux)
+	}
+	return &Server{listener: l, http: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}}, nil
 }
 
 // URL is where the console answers, without a slash at its end: http://127.0.0.1:8080.
