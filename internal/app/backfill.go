@@ -129,7 +129,8 @@ func (a *App) Backfills(ctx context.Context, alias string) ([]salesforce.Backfil
 	return p.backfills(ctx, org)
 }
 
-// backfills reads what crosswalk.position keeps of them, and from crosswalk.control those that no producer took up yet.
+// backfills reads what crosswalk.position keeps of them, and from crosswalk.control those that no producer took up yet. Where neither
+// can be read, the backfill is there nevertheless, and its reason says why nothing is known of it.
 func (p *platform) backfills(ctx context.Context, org *config.Org) ([]salesforce.Backfill, error) {
 	all, err := p.requestedBackfills(ctx, org)
 	if err != nil {
@@ -139,12 +140,24 @@ func (p *platform) backfills(ctx context.Context, org *config.Org) ([]salesforce
 	if err != nil {
 		return nil, err
 	}
-	for i := range known {
-		all[known[i].ID] = known[i]
+	for _, b := range known {
+		if asked, there := all[b.ID]; there && b.State == salesforce.BackfillUnknown && asked.State != salesforce.BackfillUnknown {
+			asked.State, asked.Reason = b.State, b.Reason
+			b = asked
+		}
+		all[b.ID] = b
 	}
 	return slices.SortedFunc(maps.Values(all), func(x, y salesforce.Backfill) int {
 		return cmp.Or(x.RequestedAt.Compare(y.RequestedAt), cmp.Compare(x.ID, y.ID))
 	}), nil
+}
+
+// unknownBackfill stands for one of which a record cannot be read.
+func unknownBackfill(id string, r *topic.Record, why error, then string) salesforce.Backfill {
+	return salesforce.Backfill{
+		ID: id, State: salesforce.BackfillUnknown, RequestedAt: r.Time.UTC(),
+		Reason: fmt.Sprintf("record %d of %s partition %d is about it, and %v; %s", r.Offset, r.Topic, r.Partition, why, then),
+	}
 }
 
 // requestedBackfills are those that were asked for, by id, as nobody has begun them.
@@ -164,7 +177,11 @@ func (p *platform) requestedBackfills(ctx context.Context, org *config.Org) (map
 			return nil
 		}
 		record, err := p.control(ctx, r.Value)
-		if err == nil && topic.OrgName(record.Org) == orgName(org) && record.Kind == salesforce.AskBackfill {
+		switch {
+		case isUnreadable(err):
+			out[asked] = unknownBackfill(asked, &r, err, "no producer can do it: ask for the backfill again")
+			return nil
+		case err == nil && topic.OrgName(record.Org) == orgName(org) && record.Kind == salesforce.AskBackfill:
 			out[record.ID] = salesforce.RequestedBackfill(&record)
 		}
 		return err
@@ -173,47 +190,51 @@ func (p *platform) requestedBackfills(ctx context.Context, org *config.Org) (map
 }
 
 // knownBackfills are those that a producer took up.
-func (p *platform) knownBackfills(ctx context.Context, org *config.Org) ([]salesforce.Backfill, error) {
+func (p *platform) knownBackfills(ctx context.Context, org *config.Org) (out []salesforce.Backfill, err error) {
 	name := topicName(org, "crosswalk.position")
 	exists, err := p.kafka.Exists(ctx, name)
 	if err != nil || !exists {
 		return nil, err
 	}
-	prefix, last := orgName(org)+"/"+salesforce.BackfillSource, map[string][]byte{}
+	prefix, last := orgName(org)+"/"+salesforce.BackfillSource, map[string]topic.Record{}
 	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
+		id, ok := strings.CutPrefix(string(r.Key), prefix)
 		switch {
-		case !strings.HasPrefix(string(r.Key), prefix):
+		case !ok:
 		case r.Value == nil:
-			delete(last, string(r.Key))
+			delete(last, id)
 		default:
-			last[string(r.Key)] = slices.Clone(r.Value)
+			r.Value = slices.Clone(r.Value)
+			last[id] = r
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	var out []salesforce.Backfill
-	for _, value := range last {
-		id, body, err := avro.Unframe(value)
-		if err != nil {
+	for id, r := range last {
+		b, err := readRecord(ctx, p, r.Value, readBackfill)
+		switch {
+		case isUnreadable(err):
+			b = unknownBackfill(id, &r, err, "the next start of the producer gives the backfill up, unless one that runs stores how far it is")
+		case err != nil:
 			return nil, err
 		}
-		text, err := p.registry.Schema(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		position, err := avro.DecodePosition(text, body)
-		if err != nil {
-			return nil, err
-		}
-		b, err := salesforce.ReadBackfill(&position)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, *b)
+		out = append(out, b)
 	}
 	return out, nil
+}
+
+func readBackfill(schema string, body []byte) (salesforce.Backfill, error) {
+	position, err := avro.DecodePosition(schema, body)
+	if err != nil {
+		return salesforce.Backfill{}, err
+	}
+	b, err := salesforce.ReadBackfill(&position)
+	if err != nil {
+		return salesforce.Backfill{}, err
+	}
+	return *b, nil
 }
 
 // writeControl writes down what is asked for of the backfill with this id; withdrawn are the keys of former requests that are

@@ -54,7 +54,7 @@ func (a *App) rates(ctx context.Context, org *config.Org) (r salesforce.Rates, e
 	return r, p.audits(ctx, org, func(event *avro.Audit) { r.AddAudit(event) })
 }
 
-// audits reads the audit events of an org.
+// audits reads the audit events of an org, but for those that cannot be read: the rates are known without them.
 func (p *platform) audits(ctx context.Context, org *config.Org, fn func(*avro.Audit)) error {
 	name := topicName(org, "crosswalk.audit")
 	exists, err := p.kafka.Exists(ctx, name)
@@ -65,15 +65,10 @@ func (p *platform) audits(ctx context.Context, org *config.Org, fn func(*avro.Au
 		if r.Value == nil {
 			return nil
 		}
-		id, body, err := avro.Unframe(r.Value)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+		event, err := readRecord(ctx, p, r.Value, avro.DecodeAudit)
+		if isUnreadable(err) {
+			return nil
 		}
-		text, err := p.registry.Schema(ctx, id)
-		if err != nil {
-			return err
-		}
-		event, err := avro.DecodeAudit(text, body)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}

@@ -72,6 +72,9 @@ func (p *platform) link(ctx context.Context, org *config.Org) (*customer.Link, e
 			return nil
 		}
 		record, err := p.control(ctx, r.Value)
+		if isUnreadable(err) {
+			return nil // the matcher rejects it, too, and goes on with the link before
+		}
 		if err != nil || topic.OrgName(record.Org) != orgName(org) || record.Kind != matcher.Activation {
 			return err
 		}
@@ -84,17 +87,9 @@ func (p *platform) link(ctx context.Context, org *config.Org) (*customer.Link, e
 	return link, err
 }
 
-// control decodes a record of the control topic.
+// control decodes a record of the control topic. One that cannot be decoded is an *unreadable.
 func (p *platform) control(ctx context.Context, value []byte) (avro.Control, error) {
-	id, body, err := avro.Unframe(value)
-	if err != nil {
-		return avro.Control{}, err
-	}
-	text, err := p.registry.Schema(ctx, id)
-	if err != nil {
-		return avro.Control{}, err
-	}
-	return avro.DecodeControl(text, body)
+	return readRecord(ctx, p, value, avro.DecodeControl)
 }
 
 // check refuses a link that no matcher could follow, or that names a field which no record has.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"crosswalk/internal/avro"
@@ -99,15 +100,13 @@ func (p *platform) stored(ctx context.Context, org *config.Org) (map[string]any,
 		if r.Value == nil {
 			return nil
 		}
-		id, body, err := avro.Unframe(r.Value)
-		if err != nil {
-			return err
+		position, err := readRecord(ctx, p, r.Value, avro.DecodePosition)
+		if source, ours := strings.CutPrefix(string(r.Key), orgName(org)+"/"); isUnreadable(err) && ours {
+			positions[source] = map[string]any{"error": err.Error()}
 		}
-		text, err := p.registry.Schema(ctx, id)
-		if err != nil {
-			return err
+		if isUnreadable(err) {
+			return nil
 		}
-		position, err := avro.DecodePosition(text, body)
 		if err == nil && topic.OrgName(position.Org) == orgName(org) {
 			positions[position.Source] = positionSummary(position)
 		}

@@ -41,6 +41,7 @@ const (
 	BackfillDone      BackfillState = "done"
 	BackfillCancelled BackfillState = "cancelled"
 	BackfillFailed    BackfillState = "failed"
+	BackfillUnknown   BackfillState = "unknown" // what is stored of it cannot be read; never stored
 )
 
 // Over reports whether nothing more becomes of it.
