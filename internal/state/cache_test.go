@@ -40,3 +40,25 @@ func TestWriteBuffersLeaveTheCacheAlone(t *testing.T) {
 		t.Errorf("%d values took %d reads from disk, and %d when read again", hot, first, second)
 	}
 }
+
+// TestSeparateValuesFillFewFiles holds that a file has the values of a whole write buffer: a store of millions of rows has more
+// small ones than are open at a time, and would open one for nearly every read.
+func TestSeparateValuesFillFewFiles(t *testing.T) {
+	t.Parallel()
+	const buffers, size = 3, 4096
+	s := open(t, t.TempDir(), SeparateValues(128), Uncompressed())
+	value := make([]byte, size)
+	for n := 0; n < buffers*writeBuffer/size; n += 1024 {
+		commit(t, s, func(b *Batch) {
+			for i := range 1024 {
+				b.Set(binary.BigEndian.AppendUint32(nil, uint32(n+i)), value)
+			}
+		})
+	}
+	if err := s.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if files := s.db.Metrics().BlobFiles.LiveCount; files == 0 || files > 2*buffers {
+		t.Errorf("the values of %d write buffers are in %d files", buffers, files)
+	}
+}

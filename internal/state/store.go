@@ -110,6 +110,7 @@ func Open(dir string, how ...Option) (_ *Store, err error) {
 		options.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	}
 	if set.separate > 0 {
+		options.TargetFileSizes[0] = writeBuffer // what is flushed is one file: opening many small ones costs more than reading
 		options.Experimental.ValueSeparationPolicy = separation(set.separate)
 	}
 	db, err := pebble.Open(dir, options)
