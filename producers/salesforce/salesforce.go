@@ -250,7 +250,7 @@ func (p *Producer) run(ctx context.Context) (err error) {
 	}
 	defer writer.Close()
 	store, err := state.Open(p.cfg.StateDir, state.Logger(p.cfg.Logger), state.WithMetrics(p.cfg.StateMetrics), state.SeparateValues(separateFrom),
-		state.BlockCache(keyCache))
+		state.BlockCache(keyCache), state.Uncompressed())
 	if err != nil {
 		return err
 	}
@@ -267,9 +267,9 @@ func (p *Producer) run(ctx context.Context) (err error) {
 // separateFrom is from how many bytes on a stored row is kept apart from its key; those without a row are far shorter.
 const separateFrom = 128
 
-// keyCache is what the store may keep in memory of its files, bytes: enough for the keys that events come back to. Rows that
-// they come back to are kept by themselves.
-const keyCache = 4 << 20
+// keyCache is what the store may keep in memory of its files, bytes: the keys of half a million records, so that an event of
+// any of them reads its row and nothing else. Rows that events come back to are kept by themselves.
+const keyCache = 16 << 20
 
 // inputsWaiting is how many inputs may wait for the loop, so that pages are read while it makes others durable.
 const inputsWaiting = 4
