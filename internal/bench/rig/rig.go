@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"crosswalk/internal/bench/process"
@@ -27,6 +28,7 @@ import (
 // Options are what every benchmark is told and tells its parts. A benchmark embeds them in its own.
 type Options struct {
 	Binary, Brokers, Registry, Profile string
+	GOGC                               int
 	Part                               string // which part this process is; none: it conducts
 	Work                               string // a folder for the run
 	Org                                string // alias, new for each run, so that topics are its own
@@ -38,6 +40,7 @@ func (o *Options) Flags() {
 	flag.StringVar(&o.Binary, "binary", "", "the built crosswalk")
 	flag.StringVar(&o.Brokers, "brokers", "", "host:port of a broker; none: an embedded one in a process of its own")
 	flag.StringVar(&o.Registry, "registry", "", "URL of the schema registry that belongs to it")
+	flag.IntVar(&o.GOGC, "gogc", 25, "garbage collection target of the parts, in percent; the default is the program's")
 	flag.StringVar(&o.Profile, "profile", "", "write CPU and allocation profiles of the parts to this folder")
 }
 
@@ -111,9 +114,10 @@ type Clients struct {
 	Tokens     *sfapi.TokenSource
 }
 
-// Dial connects a part to the broker and the simulated org. m counts the calls to the org; nil counts none. The caller closes
+// Dial connects a part to the broker and the simulated org, and has it collect garbage as it was told. m counts the calls to the org; nil counts none. The caller closes
 // Kafka.
 func (o *Options) Dial(ctx context.Context, m *sfapi.Metrics) (c Clients, err error) {
+	debug.SetGCPercent(o.GOGC)
 	c.Tokens, err = sfapi.NewTokenSource(sfapi.TokenConfig{Auth: sfapi.Auth{
 		Flow: sfapi.Password, LoginURL: o.Salesforce.LoginURL, ClientID: o.Salesforce.ClientID, ClientSecret: secret.String(o.Salesforce.ClientSecret),
 		Username: o.Salesforce.Username, Password: secret.String(o.Salesforce.Password), AllowAnyHost: true,
