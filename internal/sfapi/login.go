@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -72,7 +73,8 @@ func unescapeOnce(code string) string {
 	return code
 }
 
-// Exchange redeems an approval code. The token is durable and current when it returns.
+// Exchange redeems an approval code. The token is durable and current when it returns. A token of another org than the stored one's is
+// refused: the records of two orgs would become one's.
 func (s *TokenSource) Exchange(ctx context.Context, l *Login, code string) (Token, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -90,6 +92,9 @@ func (s *TokenSource) Exchange(ctx context.Context, l *Login, code string) (Toke
 	})
 	if err != nil {
 		return Token{}, err
+	}
+	if before, err := s.load(ctx); err == nil && before.OrgID() != "" && t.OrgID() != "" && before.OrgID() != t.OrgID() {
+		return Token{}, fmt.Errorf("the approval is of a user of org %s, and what is published here comes from org %s: log out of Salesforce in the browser and approve as a user of that org; another org needs an alias of its own in the configuration (a sandbox that was made anew: remove its token file in data_dir first)", t.OrgID(), before.OrgID())
 	}
 	return t, s.adopt(ctx, t)
 }
