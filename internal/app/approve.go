@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net"
 	"net/url"
+	"strings"
 
 	"crosswalk/consumers/matcher"
 	"crosswalk/internal/approval"
@@ -18,8 +20,8 @@ type Approval struct {
 	approval.Status
 	// Elsewhere says that this process does not run the org's task: who approves here gives the login to a process that does not use it.
 	Elsewhere bool `json:"elsewhere,omitempty"`
-	// Advice is what a person should do before, or empty.
-	Advice string `json:"advice,omitempty"`
+	// Advice is what a person should do before.
+	Advice []string `json:"advice,omitempty"`
 }
 
 // erpFirst is what a person reads who connects Salesforce before there are customers, and none can come.
@@ -43,18 +45,38 @@ func (a *App) askApproval(p *platform, org *config.Org, tokens *sfapi.TokenSourc
 	if err != nil {
 		return nil, UsageError{err}
 	}
-	a.reports(org, connecting, func() any { return a.approval(org, place.Status()) })
+	callback := a.callbackAdvice(p.endpoints.Console, org.Salesforce.Auth.RedirectURL)
+	a.reports(org, connecting, func() any { return a.approval(org, place.Status(), callback) })
 	return place, nil
 }
 
 // approval is asked for while the statuses are: a.mu is held.
-func (a *App) approval(org *config.Org, s approval.Status) Approval {
+func (a *App) approval(org *config.Org, s approval.Status, callback string) Approval {
 	_, here := a.running[salesforce.TaskName(org.Alias)]
 	out := Approval{Status: s, Elsewhere: !here}
 	if s.First && len(org.ERP.Sources) == 0 && a.customers(org) == 0 {
-		out.Advice = erpFirst
+		out.Advice = append(out.Advice, erpFirst)
+	}
+	if s.Awaited && callback != "" {
+		out.Advice = append(out.Advice, callback)
 	}
 	return out
+}
+
+// callbackAdvice says why the answer may not find back to a console: empty when nothing is known to stand in its way.
+func (a *App) callbackAdvice(console, redirect string) string {
+	_, port, _ := net.SplitHostPort(a.cfg.Console.Listen)
+	if redirect == "" && port == "0" {
+		return "set console.listen to a port of its own, for now it is another at each start, and register the callback at that port with the app"
+	}
+	listens, err := url.Parse(console)
+	if err != nil {
+		return ""
+	}
+	if host, _, err := callbackAddress(redirect); redirect != "" && err == nil && host != "" && !strings.HasSuffix(host, ":"+listens.Port()) {
+		return "let orgs[].salesforce.auth.redirect_url name the port of this console (console.listen), unless a tunnel leads from the one to the other"
+	}
+	return ""
 }
 
 // customers is how many customers the matcher of this process knows of an org. a.mu is held.
