@@ -50,7 +50,7 @@ func TestOldBackfillsAreForgotten(t *testing.T) {
 	must(err)
 	place, err := position.Append(avro.Frame(nil, id))
 	must(err)
-	must(w.Write(ctx, topic.Record{Topic: "crosswalk.control", Key: []byte("/backfill/old"), Value: request},
+	must(w.Write(ctx, topic.Record{Topic: "crosswalk.control", Key: []byte("default/backfill/old"), Value: request},
 		topic.Record{Topic: "crosswalk.position", Key: []byte("default/backfill/old"), Value: place}))
 	w.Close()
 	if all := b.backfills(config); len(all) != 1 || all["old"].State != producer.BackfillDone {
@@ -67,7 +67,7 @@ func TestOldBackfillsAreForgotten(t *testing.T) {
 		live := map[string]bool{}
 		_, err := client.ReadAll(ctx, []string{name}, func(r topic.Record) error {
 			switch key := string(r.Key); {
-			case strings.HasPrefix(key, "/"), strings.HasPrefix(key, "default/backfill/"), strings.HasSuffix(key, "/old"):
+			case strings.HasPrefix(key, "default/backfill/"), strings.HasSuffix(key, "/old"):
 				live[key] = r.Value != nil
 			}
 			return nil

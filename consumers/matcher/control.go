@@ -20,26 +20,14 @@ type control struct {
 	schemas    *schemaCache
 	link       *customer.Link // that applies: the last activation, else what is configured
 	next       []int64        // where the topic is read on
-	renamed    bool           // there is a record under ControlKey: a former key counts no more
 }
 
 // ControlKey is the key of an org's activation in crosswalk.control.
 func ControlKey(org string) string { return topic.OrgName(org) + "/" + Activation }
 
-// IsControlKey reports whether a key is that of an org's activation. A former one is that under which an org without an alias once
-// had it: it counts until there is a record under the other.
-func IsControlKey(org string, key []byte) (former, ok bool) {
-	former = org == "" && string(key) == "/"+Activation
-	return former, former || string(key) == ControlKey(org)
-}
-
 // apply takes a record of the control topic. Records for others, and of other kinds, are none of the matcher's business.
 func (c *control) apply(r *topic.Record) error {
-	former, ours := IsControlKey(c.org, r.Key)
-	if former && c.renamed {
-		return nil
-	}
-	c.renamed = c.renamed || ours && !former
+	ours := string(r.Key) == ControlKey(c.org)
 	if r.Value == nil {
 		if ours {
 			c.link = c.configured
@@ -55,7 +43,7 @@ func (c *control) apply(r *topic.Record) error {
 		return err
 	}
 	record, err := avro.DecodeControl(s.text, body)
-	if err != nil || topic.OrgName(record.Org) != topic.OrgName(c.org) || record.Kind != Activation {
+	if err != nil || !ours || topic.OrgName(record.Org) != topic.OrgName(c.org) || record.Kind != Activation {
 		return err
 	}
 	if record.Link == nil {

@@ -56,17 +56,15 @@ func (p *platform) link(ctx context.Context, org *config.Org) (*customer.Link, e
 		l := linkOf(org.Link)
 		link = &l
 	}
-	configured, name, renamed := link, topicName(org, matcher.ControlTopic), false
+	configured, name := link, topicName(org, matcher.ControlTopic)
 	exists, err := p.kafka.Exists(ctx, name)
 	if err != nil || !exists {
 		return link, err
 	}
 	_, err = p.kafka.ReadAll(ctx, []string{name}, func(r topic.Record) error {
-		former, ok := matcher.IsControlKey(org.Alias, r.Key)
-		if !ok || former && renamed {
+		if string(r.Key) != matcher.ControlKey(org.Alias) {
 			return nil
 		}
-		renamed = renamed || !former
 		if r.Value == nil {
 			link = configured
 			return nil

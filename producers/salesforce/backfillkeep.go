@@ -34,9 +34,6 @@ func Outdated(all []Backfill, now time.Time) (ids []string) {
 func WithdrawnKeys(org, id string) (keys []string) {
 	for _, kind := range []string{AskBackfill, AskPause, AskResume, AskCancel} {
 		keys = append(keys, ControlKey(org, kind, id))
-		if former := formerKey(org, kind, id); former != ControlKey(org, kind, id) {
-			keys = append(keys, former)
-		}
 	}
 	return keys
 }

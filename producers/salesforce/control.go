@@ -2,14 +2,10 @@ package salesforce
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"crosswalk/internal/avro"
-	"crosswalk/internal/registry"
-	"crosswalk/internal/retry"
 	"crosswalk/internal/topic"
 )
 
@@ -27,36 +23,23 @@ const (
 
 // ControlKey is the key of a control record: the newest of each kind about each thing counts. name is empty for what
 // an org has but one of.
-func ControlKey(org, kind, name string) string { return controlKey(topic.OrgName(org), kind, name) }
-
-func controlKey(org, kind, name string) string {
+func ControlKey(org, kind, name string) string {
+	key := topic.OrgName(org) + "/" + kind
 	if name == "" {
-		return org + "/" + kind
+		return key
 	}
-	return org + "/" + kind + "/" + name
-}
-
-// formerKey is the key that ControlKey once was for an org without an alias; equal to it for every other org.
-func formerKey(org, kind, name string) string {
-	if org != "" {
-		return ControlKey(org, kind, name)
-	}
-	return controlKey("", kind, name)
+	return key + "/" + name
 }
 
 // BackfillOf returns the id of the backfill of the org that a control record's key asks for.
 func BackfillOf(org string, key []byte) (id string, ok bool) {
-	if id, ok = strings.CutPrefix(string(key), ControlKey(org, AskBackfill, "")+"/"); ok {
-		return id, true
-	}
-	return strings.CutPrefix(string(key), formerKey(org, AskBackfill, "")+"/")
+	return strings.CutPrefix(string(key), ControlKey(org, AskBackfill, "")+"/")
 }
 
 // control follows what people ask for.
 type control struct {
 	*loop
-	next    topic.Position // where the topic is read on
-	renamed bool           // the activation has a record under ControlKey: its former key counts no more
+	next topic.Position // where the topic is read on
 }
 
 // readControl learns what was asked for so far: which link is set, and what is to be read again.
@@ -86,40 +69,19 @@ func (c *control) run(ctx context.Context) error {
 			return err
 		}
 		for i := range f.Records {
-			if err := c.insist(ctx, &f.Records[i]); err != nil {
-				return err
+			err := c.take(ctx, &f.Records[i], func(field string) error { return c.activate(ctx, field) })
+			if err != nil {
+				return unlessEnded(ctx, err)
 			}
-		}
-	}
-}
-
-// insist takes a record, and waits for the registry when that does not answer.
-func (c *control) insist(ctx context.Context, r *topic.Record) error {
-	for failures := 1; ; failures++ {
-		err := c.take(ctx, r, func(field string) error { return c.activate(ctx, field) })
-		if ctx.Err() != nil || err == nil || errors.Is(err, topic.ErrFenced) || errors.Is(err, topic.ErrClosed) {
-			return err
-		}
-		c.cfg.Logger.Warn("what was asked for cannot be read yet; it is tried again", "topic", r.Topic, "offset", r.Offset, "error", err)
-		if err := retry.Sleep(ctx, retry.Backoff{Max: time.Minute}.Wait(failures)); err != nil {
-			return err
 		}
 	}
 }
 
 // take acts on one record. One that cannot be decoded goes to the dead letter topic, and nothing stops.
 func (c *control) take(ctx context.Context, r *topic.Record, activate func(field string) error) error {
-	switch string(r.Key) {
-	case ControlKey(c.cfg.Org, AskActivate, ""):
-		c.renamed = true
-	case formerKey(c.cfg.Org, AskActivate, ""):
-		if c.renamed {
-			return nil
-		}
-	}
+	link := string(r.Key) == ControlKey(c.cfg.Org, AskActivate, "")
 	if r.Value == nil {
-		switch string(r.Key) {
-		case ControlKey(c.cfg.Org, AskActivate, ""), formerKey(c.cfg.Org, AskActivate, ""):
+		if link {
 			return activate(c.cfg.LinkField)
 		}
 		if id, ok := BackfillOf(c.cfg.Org, r.Key); ok {
@@ -128,9 +90,8 @@ func (c *control) take(ctx context.Context, r *topic.Record, activate func(field
 		return nil
 	}
 	record, err := c.decodeControl(ctx, r.Value)
-	var damaged *damagedControl
 	switch {
-	case errors.As(err, &damaged):
+	case isDamage(err):
 		letter := *r
 		letter.Value = slices.Clone(r.Value)
 		return c.rejectRecord(ctx, letter, err)
@@ -141,6 +102,9 @@ func (c *control) take(ctx context.Context, r *topic.Record, activate func(field
 	}
 	switch record.Kind {
 	case AskActivate:
+		if !link {
+			return nil
+		}
 		field := ""
 		if record.Link != nil {
 			field = record.Link.SalesforceField
@@ -154,26 +118,19 @@ func (c *control) take(ctx context.Context, r *topic.Record, activate func(field
 	return nil
 }
 
-// damagedControl is a control record that cannot be decoded.
-type damagedControl struct{ error }
-
-func (e *damagedControl) Unwrap() error { return e.error }
-
+// decodeControl decodes a control record. One that cannot be decoded is a *damage.
 func (c *control) decodeControl(ctx context.Context, value []byte) (avro.Control, error) {
 	id, body, err := avro.Unframe(value)
 	if err != nil {
-		return avro.Control{}, &damagedControl{err}
+		return avro.Control{}, damaged("%w", err)
 	}
-	text, err := c.cfg.Registry.Schema(ctx, id)
-	if registry.IsNotFound(err) {
-		return avro.Control{}, &damagedControl{err}
-	}
+	text, err := c.registered(ctx, id)
 	if err != nil {
 		return avro.Control{}, err
 	}
 	record, err := avro.DecodeControl(text, body)
 	if err != nil {
-		return record, &damagedControl{err}
+		return record, damaged("%w", err)
 	}
 	return record, nil
 }

@@ -2,11 +2,16 @@ package salesforce_test
 
 import (
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"crosswalk/internal/avro"
+	"crosswalk/internal/registry"
 	"crosswalk/internal/simulator"
 	"crosswalk/internal/simulator/org"
 	"crosswalk/internal/topic"
@@ -59,6 +64,18 @@ func TestActivationOfAFormulaIsFollowedAtOnce(t *testing.T) {
 func TestControlRecordsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	b := setup(t, simulator.Config{Org: org.Config{Seed: 32, Accounts: 5}})
+	behind, err := url.Parse(b.schemata)
+	b.must(err)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(behind) }}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/schemas/ids/7001") {
+			_, _ = w.Write([]byte(`{"schemaType":"PROTOBUF","schema":"message Control {}"}`))
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	b.config.Registry = registry.NewClient(front.URL)
 	b.say("noise", []byte("no Avro at all"))
 	p := b.start()
 	p.settle()
@@ -66,6 +83,7 @@ func TestControlRecordsThatCannotBeRead(t *testing.T) {
 	id, err := b.registry.Register(b.ctx, "crosswalk.control-value", schemas.Control)
 	b.must(err)
 	b.say("noise", append(avro.Frame(nil, id), "cut"...))
+	b.say("noise", append(avro.Frame(nil, 7_001), "the registry has it in another language"...))
 	b.say("tombstone", nil)
 	b.control(avro.Control{Kind: "dance", ID: "x"}, "")
 	b.control(avro.Control{Org: "elsewhere", Kind: salesforce.AskBackfill, ID: "b0", Backfill: &avro.Backfill{Objects: []string{"Account"}}}, "b0")
@@ -82,7 +100,7 @@ func TestControlRecordsThatCannotBeRead(t *testing.T) {
 		return nil
 	})
 	b.must(err)
-	if letters != 3 {
-		t.Errorf("the dead letter topic has %d of 3 damaged records", letters)
+	if letters != 4 {
+		t.Errorf("the dead letter topic has %d of 4 damaged records", letters)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"crosswalk/producers/salesforce"
 )
 
-// TestControlKeys: an org without an alias is called default, and what lies under the key that it once had is found and withdrawn.
+// TestControlKeys: an org without an alias is called default.
 func TestControlKeys(t *testing.T) {
 	t.Parallel()
 	for org, want := range map[string]string{"": "default/backfill/b1", "acme": "acme/backfill/b1"} {
@@ -16,15 +16,12 @@ func TestControlKeys(t *testing.T) {
 			t.Errorf("org %q: key %s is of %q, %v", org, key, id, ok)
 		}
 	}
-	if id, ok := salesforce.BackfillOf("", []byte("/backfill/old")); !ok || id != "old" {
-		t.Errorf("the former key is of %q, %v", id, ok)
-	}
-	for org, key := range map[string]string{"acme": "/backfill/b1", "": "acme/backfill/b1", "default": "default/pause/b1"} {
+	for org, key := range map[string]string{"acme": "default/backfill/b1", "": "acme/backfill/b1", "default": "default/pause/b1"} {
 		if id, ok := salesforce.BackfillOf(org, []byte(key)); ok {
 			t.Errorf("%s asks org %q for %s", key, org, id)
 		}
 	}
-	if keys := salesforce.WithdrawnKeys("", "b1"); !slices.Contains(keys, "/pause/b1") || !slices.Contains(keys, "default/pause/b1") || len(keys) != 8 {
+	if keys := salesforce.WithdrawnKeys("", "b1"); !slices.Contains(keys, "default/pause/b1") || len(keys) != 4 {
 		t.Errorf("withdrawn: %q", keys)
 	}
 	if keys := salesforce.WithdrawnKeys("acme", "b1"); len(keys) != 4 {
