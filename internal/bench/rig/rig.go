@@ -40,7 +40,7 @@ func (o *Options) Flags() {
 	flag.StringVar(&o.Binary, "binary", "", "the built crosswalk")
 	flag.StringVar(&o.Brokers, "brokers", "", "host:port of a broker; none: an embedded one in a process of its own")
 	flag.StringVar(&o.Registry, "registry", "", "URL of the schema registry that belongs to it")
-	flag.IntVar(&o.GOGC, "gogc", 25, "garbage collection target of the parts, in percent; the default is the program's")
+	flag.IntVar(&o.GOGC, "gogc", 50, "garbage collection target of the parts, in percent; the default is the program's")
 	flag.StringVar(&o.Profile, "profile", "", "write CPU and allocation profiles of the parts to this folder")
 }
 
