@@ -19,6 +19,7 @@
 //	crosswalk_erp_files_total{outcome}            files of watched folders: done, rejected
 //	crosswalk_erp_requests_total{status}          pushes by HTTP, by the class of the answer: 2xx, 4xx, 5xx
 //	crosswalk_erp_source_failures_total{kind}     attempts of a source (file, folder, postgres, topic) that failed and are made again
+//	crosswalk_erp_positions_lost_total            stored positions that were of no use: their sources are read from their beginnings
 //	crosswalk_erp_takeovers_total                 times that this process became the writer of an org's topic
 //	crosswalk_erp_last_import_timestamp_seconds   when the last import ended well
 package erp

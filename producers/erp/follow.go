@@ -53,7 +53,7 @@ func (f *follower) follow(ctx context.Context) error {
 	at, err = f.catchUp(ctx, at)
 	var lost *topic.OffsetError
 	if errors.As(err, &lost) {
-		f.p.cfg.Logger.Warn("the position in a topic of ERP customers is lost, it is read from its beginning", "org", f.p.cfg.org(), "source", f.source.Name, "error", lost)
+		f.lost(lost)
 		at, err = f.catchUp(ctx, nil)
 	}
 	if err != nil {
@@ -82,6 +82,12 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 }
 
+// lost tells that a position is of no use.
+func (f *follower) lost(why error) {
+	f.p.cfg.Metrics.lost.Inc()
+	f.p.cfg.Logger.Warn("the position in a topic of ERP customers is lost, it is read from its beginning", "org", f.p.cfg.org(), "source", f.source.Name, "error", why)
+}
+
 // positionOffsets is where a position keeps the next offsets, as JSON.
 const positionOffsets = "offsets"
 
@@ -93,8 +99,10 @@ func (f *follower) position(ctx context.Context) (at topic.Position, err error) 
 			at = nil
 			return nil
 		}
+		at = nil
 		if err := json.Unmarshal([]byte(text), &at); err != nil {
-			return fmt.Errorf("read stored position of source %q: %w", f.source.Name, err)
+			at = nil
+			f.lost(fmt.Errorf("read its offsets: %w", err))
 		}
 		return nil
 	})

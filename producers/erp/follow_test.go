@@ -80,17 +80,18 @@ func (u *upstream) position() string {
 		if string(r.Key) != "acme/erp/legacy" {
 			return nil
 		}
+		text = "" // if it cannot be read
 		id, body, err := avro.Unframe(r.Value)
 		if err != nil {
-			return err
+			return nil
 		}
 		schema, err := u.registry.Schema(u.ctx, id)
 		if err != nil {
-			return err
+			return nil
 		}
-		p, err := avro.DecodePosition(schema, body)
+		p, _ := avro.DecodePosition(schema, body)
 		text = p.Detail[positionOffsets]
-		return err
+		return nil
 	})
 	u.must(err)
 	return text

@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics counts what imports of this process did. The package comment lists them.
 type Metrics struct {
-	rows, published, unchanged, deleted, rejected, takeovers prometheus.Counter
+	rows, published, unchanged, deleted, rejected, takeovers, lost prometheus.Counter
 
 	files, requests, failures *prometheus.CounterVec
 	lastImport                prometheus.Gauge
@@ -34,6 +34,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		unchanged: counter("unchanged_total", "ERP customers not published because the topic holds them already."),
 		deleted:   counter("deleted_total", "ERP customers deleted."),
 		rejected:  counter("rejected_total", "Rows that could not be taken; see the rejects file, the answer or the dead letter topic."),
+		lost:      counter("positions_lost_total", "Stored positions that were of no use, so that their sources are read from their beginnings."),
 		takeovers: counter("takeovers_total", "Times that this process became the writer of an org's ERP customers."),
 		files:     vector("files_total", "Files of watched folders, by what became of them.", "outcome", "done", "rejected"),
 		requests:  vector("requests_total", "Pushes by HTTP, by the class of the answer.", "status", "2xx", "4xx", "5xx"),

@@ -30,6 +30,7 @@ type session struct {
 	schemaID   int
 	positionID int
 	positions  map[string]avro.Position // by source, as stored
+	formerly   int64                    // the greatest epoch of all that was stored
 
 	turn chan struct{} // held while a record is decided on and sent, so that versions rise in the order of the log
 
@@ -73,7 +74,7 @@ func takeOver(ctx context.Context, cfg *Config) (_ *session, err error) {
 		return nil, err
 	}
 	// Deletions are compacted away in the end, and with them the epoch that they had: the position remembers it.
-	s.epoch = max(s.known.epoch(), s.positions[taskSource].Epoch) + 1
+	s.epoch = max(s.known.epoch(), s.formerly) + 1
 	if err := s.store(ctx, taskSource, nil); err != nil {
 		return nil, err
 	}
