@@ -89,9 +89,11 @@ func printAll(out io.Writer, status []byte) error {
 	return nil
 }
 
-// printTree shows a JSON object as indented lines: plain members first, groups after them.
+// printTree shows a JSON object as indented lines: plain members first, groups after them. The overview is left out: all that it
+// says is there.
 func printTree(out io.Writer, indent string, tree map[string]any) {
 	keys := slices.Sorted(maps.Keys(tree))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k == "overview" })
 	for _, k := range keys {
 		switch v := tree[k].(type) {
 		case map[string]any, []any:

@@ -7,9 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"crosswalk/consumers/matcher"
-	"crosswalk/producers/salesforce"
 )
 
 // TestPageKnowsTheStatus: the console's page reads members of the status by name; each is one of the part that it is read of.
@@ -19,7 +16,7 @@ func TestPageKnowsTheStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for variable, status := range map[string]any{"m": matcher.Status{}, "s": salesforce.Status{}, "n": salesforce.SnapshotStatus{}, "c": Approval{}} {
+	for variable, status := range map[string]any{"line": Line{}, "c": Approval{}} {
 		known := map[string]bool{}
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(status)) {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

@@ -33,7 +33,7 @@ func overview(components map[string]any, now time.Time) []Line {
 		o.reading(&s)
 	}
 	if c, ok := components[connecting].(Approval); ok && c.Awaited {
-		o.urgent("Approval in Salesforce", c.Why)
+		o.approval(&c)
 	}
 	if sources, ok := components[ERP].(map[string]erp.State); ok {
 		o.sources(sources)
@@ -78,6 +78,14 @@ func (o *outline) matching(m *matcher.Status) {
 	if m.DeadLetters > 0 {
 		o.urgent("Records that could not be read", grouped(m.DeadLetters)+"; crosswalk.deadletter has them, with the reason")
 	}
+}
+
+func (o *outline) approval(c *Approval) {
+	if c.First {
+		o.urgent("Approval in Salesforce", "nobody has allowed Crosswalk yet to read this org: click Connect in the console, or run 'crosswalk connect'")
+		return
+	}
+	o.urgent("Approval in Salesforce", c.Why)
 }
 
 // standing says what a process does that does not own a matcher's task.
