@@ -32,6 +32,9 @@ Over SSH the browser runs elsewhere and finds nothing at the callback: copy the 
 the callback's and holds code=…), or the code alone, and paste it here. When Salesforce shows a text such as
 error=redirect_uri_mismatch instead of a page, paste that text, and it is explained.
 
+A crosswalk run that waits for the approval takes the tokens within seconds, and needs no restart. Its console's page has a button for
+the same: there the callback is at the console's port.
+
 With another flow (jwt, client_credentials, password) it obtains a token once and says whom it is for.` + exitHelp,
 		Example: "  crosswalk connect --config crosswalk.yaml\n  crosswalk connect --org emea --no-browser\n  crosswalk connect --listen 0.0.0.0:8400   # in a container that publishes the port",
 		RunE: func(c *cobra.Command, _ []string) error {

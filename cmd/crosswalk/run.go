@@ -20,7 +20,10 @@ func (s *shell) run() *cobra.Command {
   salesforce  snapshot and change stream of each org → salesforce.account, salesforce.contact, salesforce.note
   erp         follows the erp.sources: files and folders, HTTP push, PostgreSQL, topics → erp.customer
   matcher     joins both on the link → customer.view, match.unmatched, match.ambiguous
-  console     /metrics, /api/status, and the embedded schema registry
+  console     the page, /metrics, /api/status, and the embedded schema registry
+
+An org with auth.flow web_server that nobody has approved yet, or whose approval Salesforce no longer accepts, waits: the console's page
+has a button that leads to Salesforce, and the import begins by itself after the approval. Without the console it ends with an error.
 
 Without kafka.brokers an embedded Kafka and registry run in this process; their addresses are printed.` + exitHelp,
 		Example: "  crosswalk run --config crosswalk.yaml\n  crosswalk run matcher console --config crosswalk.yaml",

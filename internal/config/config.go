@@ -147,7 +147,7 @@ type Auth struct {
 	SecurityToken  secret.String `yaml:"security_token"`
 	PrivateKeyFile string        `yaml:"private_key_file"` // PEM, for jwt
 	RefreshToken   secret.String `yaml:"refresh_token"`    // for web_server without `connect`: a token obtained elsewhere
-	RedirectURL    string        `yaml:"redirect_url"`     // web_server: a callback of the app; default http://localhost:8400/callback
+	RedirectURL    string        `yaml:"redirect_url"`     // web_server: a callback of the app; default http://localhost:PORT/callback, at the console's port, or 8400 for `connect`
 }
 
 // Notes says how notes are read.

@@ -1,6 +1,7 @@
 // Package console serves what a person or a scraper asks a running process: /metrics for Prometheus, /api/status as
 // JSON, /healthz, the embedded schema registry's REST API when there is one, and a page that says first, for people, what
-// is matched and how fresh it is, and shows the whole status below.
+// is matched and how fresh it is, and shows the whole status below. For an org whose login a person approves it has the button that
+// begins an attempt; who takes it stands first (Config.First).
 //
 // The console holds no data of its own: each answer is asked for from the process when a request comes.
 package console

@@ -11,7 +11,7 @@ import (
 
 // Status is what a producer is doing, for the console and for progress bars.
 type Status struct {
-	Phase     string                    `json:"phase"` // stopped, starting, recovering, snapshot, streaming; polling when no entity has events
+	Phase     string                    `json:"phase"` // stopped, starting, recovering, snapshot, streaming; polling when no entity has events; a process says "awaiting approval" in its place
 	Snapshots map[string]SnapshotStatus `json:"snapshots,omitempty"`
 	ReplayID  int64                     `json:"replay_id"` // of the stored position
 	Epoch     int64                     `json:"epoch"`
