@@ -3,6 +3,7 @@ package approval
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -177,19 +178,22 @@ func TestDoesNotBegin(t *testing.T) {
 	b.wait()
 	for name, c := range map[string]struct {
 		status int
+		says   string
 		target string
 		header []string
 	}{
-		"from another site":         {http.StatusForbidden, here, []string{"Sec-Fetch-Site", "cross-site"}},
-		"from another port":         {http.StatusForbidden, here, []string{"Sec-Fetch-Site", "same-site"}},
-		"from another, old browser": {http.StatusForbidden, here, []string{"Origin", "https://evil.example"}},
-		"from nowhere":              {http.StatusForbidden, here, []string{"Origin", "null"}},
-		"by a name that rebinds":    {http.StatusForbidden, here, []string{"Host", "evil.example:8080", "Sec-Fetch-Site", "same-origin"}},
-		"by another local name":     {http.StatusForbidden, "http://127.0.0.1:8080/connect/acme", []string{"Sec-Fetch-Site", "same-origin"}},
-		"another org":               {http.StatusNotFound, "http://localhost:8080/connect/other", nil},
+		"from another site":         {http.StatusForbidden, "Another site", here, []string{"Sec-Fetch-Site", "cross-site"}},
+		"from another port":         {http.StatusForbidden, "Another site", here, []string{"Sec-Fetch-Site", "same-site"}},
+		"from another, old browser": {http.StatusForbidden, "Another site", here, []string{"Origin", "https://evil.example"}},
+		"from nowhere":              {http.StatusForbidden, "Another site", here, []string{"Origin", "null"}},
+		"by a name that rebinds":    {http.StatusForbidden, "the machine that Crosswalk runs on", here, []string{"Host", "evil.example:8080", "Sec-Fetch-Site", "same-origin"}},
+		"by another local name":     {http.StatusForbidden, `href="http://localhost:8080/"`, "http://127.0.0.1:8080/connect/acme", []string{"Sec-Fetch-Site", "same-origin"}},
+		"another org":               {http.StatusNotFound, "No org of this name", "http://localhost:8080/connect/other", nil},
 	} {
-		if r := b.ask(http.MethodPost, c.target, c.header...); r.StatusCode != c.status || len(r.Cookies()) != 0 {
-			t.Errorf("%s: %d, %v", name, r.StatusCode, r.Cookies())
+		r := b.ask(http.MethodPost, c.target, c.header...)
+		page, err := io.ReadAll(r.Body)
+		if err != nil || r.StatusCode != c.status || len(r.Cookies()) != 0 || !strings.Contains(string(page), c.says) {
+			t.Errorf("%s: %d, %v, %s", name, r.StatusCode, r.Cookies(), page)
 		}
 	}
 	if r := b.ask(http.MethodGet, here); r.StatusCode != http.StatusTeapot {
@@ -222,6 +226,12 @@ func TestAnswers(t *testing.T) {
 		if status, page := b.answer(c.state, c.query, c.cookie); status != c.status || strings.Contains(page, "stolen") {
 			t.Errorf("%s: %d %s", name, status, page)
 		}
+	}
+	if _, err := b.desk.Open(OrgConfig{Name: "emea", Redirect: "http://localhost:8080/emea"}); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.ask(http.MethodGet, "http://localhost:8080/emea?code=stolen&state="+mine.state, "Cookie", mine.cookie); r.StatusCode != http.StatusBadRequest {
+		t.Errorf("the callback of another org takes it: %d", r.StatusCode)
 	}
 	if r := b.ask(http.MethodGet, localhost); r.StatusCode != http.StatusTeapot {
 		t.Errorf("the callback's path is taken without an answer: %d", r.StatusCode)
