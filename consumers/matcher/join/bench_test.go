@@ -144,3 +144,29 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.KeepAlive(e)
 	}
 }
+
+// BenchmarkRestart is the way back of a state from its log.
+func BenchmarkRestart(b *testing.B) {
+	s := &schemas{ids: map[string]int{}}
+	in := inputs(b, s, 60000)
+	e := engine(b, s)
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(in), func(i, k int) { in[i], in[k] = in[k], in[i] })
+	for _, i := range in {
+		apply(b, e, i)
+	}
+	store := newMemory()
+	if err := e.Settle(0, &discard{}); err != nil {
+		b.Fatal(err)
+	}
+	if err := e.Commit(store); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		e := join.New(join.Config{Readers: s.reader})
+		if ok, err := e.Load(store, conformance.DefaultLink()); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(in)), "ns/record")
+}
