@@ -135,7 +135,7 @@ func TestTwoProcessesShareAnOrg(t *testing.T) {
 	}
 	schemas := httptest.NewServer(server)
 	t.Cleanup(schemas.Close)
-	a, sim, _ := simulated(t, webServer, "CROSSWALK_KAFKA_BROKERS="+b.Addr(), "CROSSWALK_SCHEMA_REGISTRY_URL="+schemas.URL)
+	a, sim, _ := simulated(t, webServer, "CROSSWALK_KAFKA_BROKERS="+b.Addr(), "CROSSWALK_SCHEMA_REGISTRY_URL="+schemas.URL, "CROSSWALK_KAFKA_SESSION_TIMEOUT=5m")
 	sim.Configure(func(s *simulator.Settings) { s.AutoApprove = false })
 	one := start(t, a, sim, Salesforce, Console)
 	one.await("waiting", awaited)
