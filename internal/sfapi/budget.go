@@ -44,9 +44,10 @@ type Budget struct {
 
 // shortage is a quota that Salesforce said is used up. It lasts until a call that needs the quota succeeds.
 type shortage struct {
-	times int
-	until time.Time // when to ask again
-	err   error
+	times   int
+	until   time.Time // when to ask again
+	claimed bool      // a call asks again, and its answer is awaited until then
+	err     error
 }
 
 // DefaultProbes is how long after a refusal is asked again: a quota frees in the course of a day.
@@ -120,10 +121,17 @@ func (b *Budget) Claim(names []Quota) bool {
 	}
 	for _, name := range names {
 		if s := b.spent[name]; s != nil {
-			s.until = now.Add(probeTime)
+			s.until, s.claimed = now.Add(probeTime), true
 		}
 	}
 	return true
+}
+
+// Refuses reports whether Salesforce has said that a quota is used up, and no call has shown since that it is not.
+func (b *Budget) Refuses(name Quota) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.spent[name] != nil
 }
 
 // news wakes those who wait for it. The caller holds mu.
@@ -158,7 +166,8 @@ func (b *Budget) replied(label string, h http.Header) (Usage, bool) {
 	return u, ok
 }
 
-// settle takes what became of a call: success shows that none of its quotas is used up.
+// settle takes what became of a call: success shows that none of its quotas is used up. Any other error says nothing of them, so that the next
+// call may ask at once what this one may have been to ask.
 func (b *Budget) settle(uses []Quota, err error) {
 	name, spent := quotaOf(err)
 	if spent && !slices.Contains(uses, name) {
@@ -175,10 +184,16 @@ func (b *Budget) settle(uses []Quota, err error) {
 			b.spent[name] = s
 		}
 		s.times++
-		s.until, s.err = time.Now().Add(b.probes.Wait(s.times)), err
+		s.until, s.claimed, s.err = time.Now().Add(b.probes.Wait(s.times)), false, err
 	case err == nil:
 		for _, name := range uses {
 			delete(b.spent, name)
+		}
+	default:
+		for _, name := range uses {
+			if s := b.spent[name]; s != nil && s.claimed {
+				s.until, s.claimed, spent = time.Now(), false, true
+			}
 		}
 	}
 	if spent || len(b.spent) < had {

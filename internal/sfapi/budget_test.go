@@ -126,6 +126,34 @@ func TestOneCallAsksAgain(t *testing.T) {
 	})
 }
 
+// TestAnotherErrorKeepsNobodyBack has the call that asks again end in an error that says nothing of the quota: the next one asks at once.
+func TestAnotherErrorKeepsNobodyBack(t *testing.T) {
+	t.Parallel()
+	answer := func(w http.ResponseWriter) { w.WriteHeader(403); _, _ = io.WriteString(w, limitReached) }
+	inBubble(t, func(w http.ResponseWriter, _ *http.Request) { answer(w) }, Config{}, func(c *Client) {
+		b, uses := c.Budget(), []Quota{QuotaCalls}
+		_ = c.Probe(context.Background()) // refused
+		_ = retry.Sleep(context.Background(), time.Minute)
+		if !b.Claim(uses) {
+			t.Error("after a minute nobody may ask again")
+		}
+		answer = func(w http.ResponseWriter) {
+			w.WriteHeader(404)
+			_, _ = io.WriteString(w, `[{"errorCode":"NOT_FOUND","message":"gone"}]`)
+		}
+		news := b.Changed()
+		_ = c.Probe(context.Background())
+		select {
+		case <-news:
+		default:
+			t.Error("those who wait are not told")
+		}
+		if !b.Refuses(QuotaCalls) || !b.Claim(uses) || b.Claim(uses) {
+			t.Error("after another error one call may ask again, and only one")
+		}
+	})
+}
+
 func TestGateEndsACall(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(http.ResponseWriter, *http.Request) { t.Error("the call was made") }, Config{}, func(c *Client) {

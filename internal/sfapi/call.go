@@ -162,6 +162,7 @@ func (c *Client) authorized(ctx context.Context, q call) (*http.Response, error)
 		}
 		t, err := c.cfg.Tokens.Token(ctx, rejected)
 		if err != nil {
+			c.budget.settle(q.quotas(), err)
 			return nil, &settled{err}
 		}
 		resp, err := c.send(ctx, t, q)

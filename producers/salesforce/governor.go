@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"crosswalk/internal/retry"
 	"crosswalk/internal/sfapi"
 )
 
@@ -59,11 +58,16 @@ func (g *governor) admit(ctx context.Context, w work, uses []sfapi.Quota) error 
 func (g *governor) await(ctx context.Context, w work, uses []sfapi.Quota, claim func([]sfapi.Quota) bool) error {
 	var in *pauseKey // the pause that the call waits in
 	for {
+		if ctx.Err() != nil {
+			g.leave(in)
+			return context.Cause(ctx)
+		}
 		news := g.budget.Changed()
 		v := g.ask(w, uses)
 		if !v.hold && claim(uses) {
+			g.asks(in)
 			g.resume(w, uses)
-			return ctx.Err()
+			return nil
 		}
 		switch key := (pauseKey{w, v.quota}); {
 		case v.hold && in != nil && *in == key:
@@ -131,8 +135,25 @@ func (g *governor) run(ctx context.Context) error {
 			hidden = false
 		}
 		g.judgeEvents()
-		if retry.Sleep(ctx, g.interval(time.Now())) != nil {
+		if g.watch(ctx, g.interval(time.Now())) != nil {
 			return nil
+		}
+	}
+}
+
+// watch ends the pauses that are over, for so long.
+func (g *governor) watch(ctx context.Context, long time.Duration) error {
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	for {
+		news := g.budget.Changed()
+		g.settle()
+		select {
+		case <-news:
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

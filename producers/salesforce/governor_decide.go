@@ -12,10 +12,11 @@ import (
 
 // verdict says whether a call may be made.
 type verdict struct {
-	hold   bool
-	quota  sfapi.Quota // for which it is held
-	until  time.Time   // when work goes on, as far as can be foreseen; zero: not within a day
-	reason string      // one sentence for people, when it is held
+	hold    bool
+	quota   sfapi.Quota // for which it is held
+	until   time.Time   // when work goes on, as far as can be foreseen; zero: not within a day
+	reason  string      // one sentence for people, when it is held
+	refused bool        // Salesforce refuses the quota, and is asked again
 }
 
 // question is what decide is asked: may a call of this kind, which uses these quotas, be made?
@@ -31,7 +32,8 @@ type question struct {
 func decide(s *sfapi.Standing, q question, now time.Time) verdict {
 	for _, name := range q.uses {
 		if r, ok := s.Refused[name]; ok && now.Before(r.Until) {
-			return verdict{true, name, r.Until, fmt.Sprintf("Salesforce says that the org's %s of the last 24 hours are used up; it is asked again", quotaWords[name])}
+			reason := fmt.Sprintf("Salesforce says that the org's %s of the last 24 hours are used up; it is asked again", quotaWords[name])
+			return verdict{true, name, r.Until, reason, true}
 		}
 	}
 	if q.work == workNeeded {
@@ -47,7 +49,7 @@ func decide(s *sfapi.Standing, q question, now time.Time) verdict {
 		}
 		if line := q.work.line(w.Max(), q.reserve, slices.Contains(q.held, name)); float64(w.Used()) >= line && w.Used() > 0 {
 			until, _ := w.Fall(now, q.work.line(w.Max(), q.reserve, true), othersPerHour(s, name, q, now, &w))
-			return verdict{true, name, until, scarce(name, &w, q)}
+			return verdict{true, name, until, scarce(name, &w, q), false}
 		}
 	}
 	return verdict{}

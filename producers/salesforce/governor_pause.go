@@ -20,7 +20,9 @@ type pause struct {
 	since   time.Time
 	until   time.Time // as far as can be foreseen; zero: not within a day
 	reason  string
-	waiting int // calls that wait in it
+	waiting int       // calls that wait in it
+	refused bool      // Salesforce refuses the quota: it ends when that is over, and not before
+	left    time.Time // when the last call that waited went to ask again; zero: some wait
 }
 
 // budgetEvent is something that an operator may have to prove later.
@@ -55,6 +57,7 @@ func (g *governor) join(key pauseKey, v verdict) {
 	defer g.mu.Unlock()
 	if p := g.pauses[key]; p != nil {
 		p.waiting++
+		p.left = time.Time{}
 	}
 }
 
@@ -66,7 +69,7 @@ func (g *governor) pause(key pauseKey, v verdict) {
 		p = &pause{pauseKey: key, since: time.Now()}
 		g.pauses[key] = p
 	}
-	p.until, p.reason = v.until, v.reason
+	p.until, p.reason, p.refused = v.until, v.reason, v.refused
 	began := *p
 	g.mu.Unlock()
 	if known {
@@ -78,10 +81,40 @@ func (g *governor) pause(key pauseKey, v verdict) {
 	g.tell(began.event(time.Time{}, "reading ("+string(key.work)+") pauses: "+v.reason))
 }
 
-// resume ends the pauses of work for these quotas: a call that uses them may be made.
+// resume ends the pauses of work for these quotas: a call that uses them may be made. While Salesforce refuses a quota, that call only asks
+// again, and its answer decides.
 func (g *governor) resume(w work, uses []sfapi.Quota) {
 	for _, name := range uses {
-		g.end(pauseKey{w, name}, "reading goes on")
+		if !g.budget.Refuses(name) {
+			g.end(pauseKey{w, name}, "reading goes on")
+		}
+	}
+}
+
+// asks notes that a call leaves a pause to ask a refused quota again: the pause goes on while nothing else is known.
+func (g *governor) asks(in *pauseKey) {
+	if in == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p := g.pauses[*in]; p != nil {
+		if p.waiting--; p.waiting <= 0 {
+			p.left = time.Now()
+		}
+	}
+}
+
+// settle ends the pauses for quotas that were refused and no longer are, and those whose last call has asked again and does not wait any more.
+func (g *governor) settle() {
+	for _, p := range g.paused() {
+		switch {
+		case !p.refused:
+		case !g.budget.Refuses(p.quota):
+			g.end(p.pauseKey, "reading goes on")
+		case !p.left.IsZero() && time.Since(p.left) > lookAgain:
+			g.end(p.pauseKey, "nothing waits any longer")
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package salesforce_test
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -224,6 +225,39 @@ func TestRefusedCallsWait(t *testing.T) {
 	p.settle()
 	b.compare("Account")
 	b.compare("Contact")
+}
+
+// TestARefusalIsToldOnce has Salesforce refuse every call for many times that it is asked again: each kind of work pauses once and goes on
+// once, in the audit and in the log.
+func TestARefusalIsToldOnce(t *testing.T) {
+	t.Parallel()
+	m := &meter{}
+	b := budgeted(t, m, simulator.Config{})
+	log := newDiary(b.config.Logger.Handler())
+	b.config.Logger = slog.New(log)
+	client, err := sfapi.New(sfapi.Config{
+		Tokens: b.config.Tokens, AllowAnyHost: true, Logger: b.config.Logger,
+		Budget: sfapi.NewBudget(retry.Backoff{First: 5 * time.Millisecond, Max: 10 * time.Millisecond}),
+	})
+	b.must(err)
+	b.config.Client = client
+	p := b.start()
+	p.settle()
+	b.sim.Inject(simulator.Rule{Kind: "limit", Path: "/services/data/*/*", Count: -1})
+	b.awaitPause(p, "notes")
+	asked := len(b.sim.Requests())
+	b.await(p, func(salesforce.Status) bool { return len(b.sim.Requests()) > asked+4 })
+	b.sim.ClearFaults()
+	b.await(p, func(s salesforce.Status) bool { return len(s.Budget.Paused) == 0 })
+	for _, work := range []string{"notes", "needed"} {
+		told := b.budgetAudits(work)
+		if len(told) > 2 || len(told) == 0 && work == "notes" {
+			t.Errorf("the audit says %q", told)
+		}
+		if n := log.count("reading pauses work=" + work); n > 1 {
+			t.Errorf("the log says %d times that %s pauses", n, work)
+		}
+	}
 }
 
 // TestBulkQuotasWait has the day's jobs and then the volume of the results used up.

@@ -86,6 +86,16 @@ func (d *diary) find(from int, level slog.Level, parts ...string) (line string, 
 	return "", d.news
 }
 
+// count is how many lines have a text.
+func (d *diary) count(text string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, line := range d.lines {
+		n += strings.Count(line, text)
+	}
+	return n
+}
+
 // tail is what a person who is called sees last.
 func (d *diary) tail(from int) string {
 	d.mu.Lock()
