@@ -28,8 +28,12 @@ func (l *loop) writeAudit(ctx context.Context, event avro.Audit) {
 	l.sendAudit(ctx, event)
 }
 
-// sendAudit writes an event under its id, which begins with the org's name; the record's own id is what follows.
+// sendAudit writes an event under its id, which begins with the org's name; the record's own id is what follows. What opened it may have been
+// told by another clock, the server's, the requester's or a former process's, all known to the second only: nothing ends before it began.
 func (l *loop) sendAudit(ctx context.Context, event avro.Audit) {
+	if event.OpenedAt != nil {
+		event.Time = max(event.Time, *event.OpenedAt)
+	}
 	key := event.ID
 	event.ID = strings.TrimPrefix(key, l.org()+"/")
 	value, err := event.Append(avro.Frame(nil, l.fixed.audit))

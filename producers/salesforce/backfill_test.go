@@ -354,3 +354,14 @@ func TestAWithdrawnBackfillIsForgotten(t *testing.T) {
 		t.Errorf("crosswalk.position keeps %v, want %v", kept, want)
 	}
 }
+
+// TestAnAuditedBackfillEndsAfterItBegan has one done within the second to which the org tells its time.
+func TestAnAuditedBackfillEndsAfterItBegan(t *testing.T) {
+	t.Parallel()
+	b := setup(t, simulator.Config{Org: org.Config{Seed: 94, Accounts: 3}})
+	p := b.start()
+	b.await(p, allReady)
+	b.ask("short", avro.Backfill{Objects: []string{"Account"}, IDs: b.ids("Account")[:1]})
+	b.awaitBackfill(p, "short", salesforce.BackfillDone)
+	b.awaitAudit(p, "backfill closed asked for by tester")
+}

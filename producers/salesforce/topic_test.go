@@ -35,6 +35,9 @@ func (b *bench) audits() (out []string) {
 		if err == nil {
 			out = append(out, a.Kind+" "+a.State+" "+*a.Reason)
 		}
+		if err == nil && a.OpenedAt != nil && a.Time < *a.OpenedAt {
+			b.t.Errorf("%s is %s %d ms before it was opened", a.ID, a.State, *a.OpenedAt-a.Time)
+		}
 		return err
 	})
 	b.must(err)
