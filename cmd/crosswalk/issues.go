@@ -155,9 +155,9 @@ func unmatchedAdvice(u customer.Unmatched, called map[string]string) string {
 }
 
 func counterpartAdvice(u customer.Unmatched, called map[string]string) string {
-	other, side, remedy := "customer", customer.SideERP, "correct it on the account, or import the customer"
+	other, remedy := "customer", "correct it on the account, or import the customer"
 	if u.Side == customer.SideERP {
-		other, side, remedy = "account", customer.SideAccount, "set it on the customer's account in Salesforce"
+		other, remedy = "account", "set it on the customer's account in Salesforce"
 	}
 	if u.NearMissGroupTooLarge {
 		return "more than 1,000 records are alike, it is probably a placeholder: correct it at the source"
@@ -170,7 +170,7 @@ func counterpartAdvice(u customer.Unmatched, called map[string]string) string {
 	for i, c := range n.Classes {
 		classes[i] = strings.ToLower(strings.ReplaceAll(string(c), "_", " "))
 	}
-	advice := fmt.Sprintf("nearly: %s %s has %q, which differs in %s; make both equal", other, record(side, n.ID, called), printable(n.Identifier), strings.Join(classes, ", "))
+	advice := fmt.Sprintf("nearly: %s %s has %q, which differs in %s; make both equal", other, record(u.Side.Other(), n.ID, called), printable(n.Identifier), strings.Join(classes, ", "))
 	if more := len(u.NearMisses) - 1; more > 0 {
 		advice += fmt.Sprintf(" (and %d more alike)", more)
 	}

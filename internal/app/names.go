@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 
 	"crosswalk/consumers/matcher"
@@ -12,32 +10,30 @@ import (
 	"crosswalk/internal/customer"
 )
 
-// records are the keys of all records that the issues name, the other ones of a near miss included.
-func (i Issues) records() map[string]bool {
-	out := map[string]bool{}
+// records are the ids of all records that the issues name, by side; the other ones of a near miss included.
+func (i Issues) records() map[customer.Side]map[string]bool {
+	out := map[customer.Side]map[string]bool{}
+	add := func(side customer.Side, id string) {
+		if out[side] == nil {
+			out[side] = map[string]bool{}
+		}
+		out[side][id] = true
+	}
 	for _, a := range i.Ambiguous {
 		for _, id := range a.Accounts {
-			out[customer.SideAccount.Prefix()+id] = true
+			add(customer.SideAccount, id)
 		}
 		for _, id := range a.ERPCustomers {
-			out[customer.SideERP.Prefix()+id] = true
+			add(customer.SideERP, id)
 		}
 	}
 	for _, u := range i.Unmatched {
-		out[u.Key()] = true
+		add(u.Side, u.ID)
 		for _, n := range u.NearMisses {
-			out[opposite(u.Side).Prefix()+n.ID] = true
+			add(u.Side.Other(), n.ID)
 		}
 	}
 	return out
-}
-
-// opposite is the side on which the near misses of an account or customer are.
-func opposite(s customer.Side) customer.Side {
-	if s == customer.SideERP {
-		return customer.SideAccount
-	}
-	return customer.SideERP
 }
 
 // named says where what people call a record of each side is.
@@ -53,15 +49,15 @@ var named = []struct {
 }
 
 // names returns what people call these records, as far as the topics know.
-func (p *platform) names(ctx context.Context, org *config.Org, records map[string]bool) (map[string]string, error) {
+func (p *platform) names(ctx context.Context, org *config.Org, records map[customer.Side]map[string]bool) (map[string]string, error) {
 	out := map[string]string{}
 	for _, n := range named {
-		prefix := n.side.Prefix()
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(records)), func(key string) bool { return strings.HasPrefix(key, prefix) }) {
+		ids := records[n.side]
+		if len(ids) == 0 {
 			continue
 		}
-		wanted := func(key string) bool { return records[prefix+key] }
-		err := p.latest(ctx, topicName(org, n.topic), wanted, func(key string, w *avro.Walker, body []byte) error {
+		wanted := func(id string) bool { return ids[id] }
+		err := p.latest(ctx, topicName(org, n.topic), wanted, func(id string, w *avro.Walker, body []byte) error {
 			var words []string
 			for _, field := range n.fields {
 				v, err := w.Lookup(body, field)
@@ -72,7 +68,7 @@ func (p *platform) names(ctx context.Context, org *config.Org, records map[strin
 					words = append(words, v.Text)
 				}
 			}
-			out[prefix+key] = strings.Join(words, " ")
+			out[n.side.Prefix()+id] = strings.Join(words, " ")
 			return nil
 		})
 		if err != nil {

@@ -106,6 +106,14 @@ type NearMiss struct {
 // Key is the record's key in match.unmatched: account/…, erp/…, contact/… or note/….
 func (u Unmatched) Key() string { return u.Side.Prefix() + u.ID }
 
+// Other is the side on which an account or ERP customer has its counterpart, and its near misses.
+func (s Side) Other() Side {
+	if s == SideERP {
+		return SideAccount
+	}
+	return SideERP
+}
+
 // Prefix is what stands before a record's own id in the keys of match.unmatched.
 func (s Side) Prefix() string {
 	switch s {

@@ -172,10 +172,7 @@ func (in *Inputs) CheckPlaces(s naive.State) error {
 func checkMutual(s naive.State) error {
 	for key, u := range s.Unmatched {
 		for _, n := range u.NearMisses {
-			other := customer.Unmatched{Side: customer.SideERP, ID: n.ID}
-			if u.Side == customer.SideERP {
-				other.Side = customer.SideAccount
-			}
+			other := customer.Unmatched{Side: u.Side.Other(), ID: n.ID}
 			back, ok := s.Unmatched[other.Key()]
 			if !ok {
 				continue // the other one is not unmatched
